@@ -1,0 +1,56 @@
+// The client's request body: bytes that pass through untouched, are kept for a retry, or are collected for a policy.
+import type { Readable } from 'node:stream';
+
+/** Why a body could not be had. */
+export type BodyFailure = 'too_large' | 'stalled' | 'aborted' | 'already_read' | 'framing_trailer';
+
+/** Who streams a body; told each of these at most once. */
+export interface BodyListener {
+  /** The last byte has come. */
+  bodyComplete(): void;
+  bodyFailed(failure: BodyFailure): void;
+}
+
+/** What a route allows a request body; `Infinity` for no bound. */
+export interface BodyLimits {
+  /** May come at all. */
+  readonly maxBytes: number;
+  /** Are kept for another attempt. */
+  readonly replayBytes: number;
+  /** `collect` gives up when no byte comes for so long, ... */
+  readonly stallMs: number;
+  /** ... and when the body is not complete so long after its head. */
+  readonly totalMs: number;
+}
+
+/** Implemented by `edge/client-body.ts`. Times are monotonic milliseconds (`performance.now()`). */
+export interface RequestBody {
+  /** Whether the client announced a body (Content-Length > 0 or chunked). */
+  readonly present: boolean;
+  /** From Content-Length; undefined when chunked or absent. */
+  readonly length: number | undefined;
+  /** The whole body, once `collect` has had it; the same bytes are forwarded. */
+  readonly bytes: Buffer | undefined;
+  /** Whether another attempt could send the same bytes. */
+  readonly replayable: boolean;
+  /** The last byte has come, at `completedAt`. */
+  readonly complete: boolean;
+  readonly completedAt: number;
+  /** When the last byte so far came. */
+  readonly movedAt: number;
+  /** Bytes so far. */
+  readonly received: number;
+  /** The client may have more to send, but nobody takes it: the far side is slow. */
+  readonly heldBack: boolean;
+  readonly failure: BodyFailure | undefined;
+  /** Set once the route is known, before anyone asks for the body. */
+  limit(limits: BodyLimits): void;
+  /** From now on this listener is told what becomes of the body. */
+  follow(listener: BodyListener): void;
+  /** Collects the whole body, at most `maxBytes`. Sends 100-continue when the client waits for it. */
+  collect(maxBytes: number): Promise<Buffer | BodyFailure>;
+  /** The body for one attempt, from its first byte (see `replayable`); null when there is none. */
+  open(): Readable | Buffer | null;
+  /** The attempt that took it is over: what the client still sends waits for the next `open`. */
+  release(): void;
+}
