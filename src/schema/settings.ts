@@ -1,0 +1,31 @@
+// Builds and looks into settings, the long form of configuration.
+import type { LeafSetting, ListSetting, MapSetting, Origin, Setting } from './node.ts';
+
+/** @param text as written, for people. */
+export function leaf(value: unknown, text: string, at: Origin, secret = false): LeafSetting {
+  return { kind: 'leaf', value, text, secret, at };
+}
+
+export function list(items: readonly Setting[], at: Origin): ListSetting {
+  return { kind: 'list', items, at };
+}
+
+export function map(entries: Iterable<readonly [string, Setting]>, at: Origin): MapSetting {
+  return { kind: 'map', entries: new Map(entries), at };
+}
+
+/** The setting at `path` below `setting`, or the nearest one above it when there is nothing there. */
+export function nearest(setting: Setting, path: readonly (string | number)[]): Setting {
+  let found = setting;
+  for (const step of path) {
+    const next = child(found, step);
+    if (next === undefined) break;
+    found = next;
+  }
+  return found;
+}
+
+function child(setting: Setting, step: string | number): Setting | undefined {
+  if (setting.kind === 'map') return setting.entries.get(String(step));
+  return setting.kind === 'list' ? setting.items[Number(step)] : undefined;
+}
