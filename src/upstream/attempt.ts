@@ -1,0 +1,150 @@
+// One attempt on the wire: undici's handler. It translates what happens on the socket; what to do about it is the call's part.
+import type { Dispatcher } from 'undici';
+import type { RequestBody } from '../exchange/request-body.ts';
+import { classifyError, type Failure } from '../resilience/outcome.ts';
+import type { Waiting } from './line.ts';
+import type { ParsedHeaders, RawHeaders } from './response-headers.ts';
+import type { Target } from './target.ts';
+
+/** What an attempt tells its call. */
+export interface AttemptListener {
+  /** False: another attempt follows, this response is of no use. */
+  onHead(status: number, raw: RawHeaders, parsed: ParsedHeaders): boolean;
+  onInformation(status: number, raw: RawHeaders): void;
+  /** False: the client reads more slowly than this comes. */
+  onData(chunk: Buffer): boolean;
+  onDrain(resume: () => void): void;
+  onDone(trailers: RawHeaders): void;
+  onFailed(failure: Failure, error: Error): void;
+  /** After the head. */
+  onBroken(error: Error): void;
+}
+
+const INFORMATIONAL_MAX = 20;
+const DISCARD_BYTES = 65_536;
+const DISCARD_MS = 1_000;
+
+const CANCELLED = new Error('the attempt was cancelled');
+const TOO_MANY_INFORMATIONAL = Object.assign(new Error('too many 1xx responses'), {
+  code: 'HPE_TOO_MANY_INFORMATIONAL',
+});
+
+/** What is sent, but for the body, which is opened when there is a connection for it. */
+export interface AttemptRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: string[];
+}
+
+export class Attempt implements Dispatcher.DispatchHandler, Waiting {
+  /** Links of the target's line. */
+  ahead: Waiting | undefined = undefined;
+  behind: Waiting | undefined = undefined;
+  readonly #listener: AttemptListener;
+  readonly #target: Target;
+  readonly #request: AttemptRequest;
+  readonly #body: RequestBody;
+  #waits = false;
+  #controller: Dispatcher.DispatchController | undefined = undefined;
+  /** The request has a connection and is being written. */
+  #sent = false;
+  #headed = false;
+  #silent = false;
+  #discarding = false;
+  #discarded = 0;
+  #informational = 0;
+  #timer: NodeJS.Timeout | undefined = undefined;
+
+  constructor(listener: AttemptListener, target: Target, request: AttemptRequest, body: RequestBody) {
+    this.#listener = listener;
+    this.#target = target;
+    this.#request = request;
+    this.#body = body;
+  }
+
+  /** Sends it, as soon as the target has a connection to spare. */
+  send(): void {
+    if (this.#target.line.enter(this)) this.go();
+    else this.#waits = true;
+  }
+
+  /** It stands in line: nothing of it has been sent. */
+  get waits(): boolean {
+    return this.#waits;
+  }
+
+  go(): void {
+    this.#waits = false;
+    const { method, path, headers } = this.#request;
+    this.#target.pool.dispatch({ method, path, headers, body: this.#body.open() }, this);
+  }
+
+  /** Ends it, whatever it is at; nothing is reported any more. One that still waits for a connection is never sent. */
+  cancel(): void {
+    this.#silent = true;
+    if (this.#waits) {
+      this.#waits = false;
+      this.#target.line.leave(this);
+    }
+    this.#controller?.abort(CANCELLED);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#silent) controller.abort(CANCELLED);
+    else this.#sent = true;
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, parsed: ParsedHeaders): void {
+    const raw = rawPairs(controller.rawHeaders);
+    if (status < 200) {
+      // A stream of 1xx is how a broken or hostile upstream holds a call for ever.
+      if (++this.#informational > INFORMATIONAL_MAX) controller.abort(TOO_MANY_INFORMATIONAL);
+      else this.#listener.onInformation(status, raw);
+      return;
+    }
+    this.#headed = true;
+    // Slices of the 64 KiB that came with them, which must not be held until the last byte of the body is out.
+    controller.rawHeaders = null;
+    if (!this.#listener.onHead(status, raw, parsed)) this.#discard();
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#discarding) {
+      this.#discarded += chunk.length;
+      if (this.#discarded > DISCARD_BYTES) controller.abort(CANCELLED);
+      return;
+    }
+    if (this.#listener.onData(chunk)) return;
+    controller.pause();
+    this.#listener.onDrain(() => controller.resume());
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    clearTimeout(this.#timer);
+    this.#target.line.done();
+    if (!this.#silent) this.#listener.onDone(rawPairs(controller.rawTrailers));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    clearTimeout(this.#timer);
+    this.#target.line.done();
+    if (this.#silent) return;
+    this.#silent = true;
+    if (this.#headed) this.#listener.onBroken(error);
+    else this.#listener.onFailed(classifyError(error, this.#sent), error);
+  }
+
+  /** Reads a short rest so that its connection can be used again; a long or slow one is not worth that. */
+  #discard(): void {
+    this.#silent = true;
+    this.#discarding = true;
+    this.#timer = setTimeout(() => this.#controller?.abort(CANCELLED), DISCARD_MS);
+  }
+}
+
+/** HTTP/1 gives its header and trailer bytes as a flat array; anything else is of no use here. */
+function rawPairs(raw: Dispatcher.DispatchController['rawHeaders']): RawHeaders {
+  return Array.isArray(raw) ? raw : NONE;
+}
+const NONE: readonly string[] = [];

@@ -1,0 +1,147 @@
+// Connections to one target: undici's pool, with a connector of our own that keeps its time and never trusts blindly.
+import { isIP, type LookupFunction, connect as netConnect, type Socket } from 'node:net';
+import { type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { type buildConnector, type Dispatcher, errors, Pool } from 'undici';
+import type { TlsSource } from './tls.ts';
+
+/** Larger response headers are a failure of the target. */
+const MAX_HEADER_BYTES = 16 * 1024;
+/** Below the 5 s after which many servers close an idle connection; a server's own `Keep-Alive: timeout` is heeded. */
+const KEEP_ALIVE_MS = 4_000;
+const TCP_KEEP_ALIVE_MS = 60_000;
+/** Nothing is read ahead: behind a client that does not read, each connection would hold 64 KiB for nothing. */
+const ON_DEMAND = { readableHighWaterMark: 0 };
+
+export interface ConnectorOptions {
+  /** TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  readonly lookup: LookupFunction;
+  /** Undefined: the public authorities, and no certificate of our own. */
+  readonly tls: TlsSource | undefined;
+  /** Connections being made: whoever closes down need not wait for them. */
+  readonly pending: Set<Socket>;
+  /** The certificate a target has presented expires then, in milliseconds since 1970. */
+  readonly onPeerExpiry?: (expiresAtMs: number) => void;
+}
+
+/**
+ * A connector for undici. undici's own timers have a resolution of half a second (500 ms becomes 1,006); this one is exact.
+ * Fails with undici's `ConnectTimeoutError`, or with the error of the socket.
+ */
+export function createConnector(options: ConnectorOptions): buildConnector.connector {
+  const { connectTimeoutMs, lookup, pending, onPeerExpiry } = options;
+  const connectSecurely = secureConnector(options);
+  return ({ hostname, protocol, port }, callback) => {
+    const secure = protocol === 'https:';
+    const socket = secure
+      ? connectSecurely(hostname, Number(port || 443))
+      : netConnect({ host: hostname, port: Number(port || 80), lookup, ...ON_DEMAND });
+    socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+    pending.add(socket);
+    let settled = false;
+    const timer = setTimeout(() => socket.destroy(connectTimeout(hostname, port, connectTimeoutMs)), connectTimeoutMs);
+    const settle = (error: Error | null): void => {
+      if (settled) return;
+      settled = true;
+      pending.delete(socket);
+      clearTimeout(timer);
+      if (error === null) callback(null, socket);
+      else callback(error, null);
+    };
+    socket.once(secure ? 'secureConnect' : 'connect', () => settle(null));
+    // Stays for the life of the socket: an error without a listener would end the process.
+    socket.on('error', (error) => {
+      tellReset(error);
+      settle(error);
+    });
+    socket.once('close', () => settle(closedEarly(hostname, port)));
+    if (secure) destroyOnAlert(socket);
+    if (secure && onPeerExpiry !== undefined) reportExpiry(socket, onPeerExpiry);
+  };
+}
+
+/** Resumes the last TLS session of the same material: one round trip and one signature less per connection. */
+function secureConnector({ lookup, tls }: ConnectorOptions): (host: string, port: number) => TLSSocket {
+  let session: Buffer | undefined;
+  let sessionContext: SecureContext | undefined;
+  return (host, port) => {
+    const context = tls?.context;
+    if (context !== sessionContext) session = undefined;
+    sessionContext = context;
+    const servername = tls?.servername ?? (isIP(host) === 0 ? host : undefined);
+    const socket = tlsConnect({
+      host,
+      port,
+      lookup,
+      ALPNProtocols: ['http/1.1'],
+      // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED cannot take it back.
+      rejectUnauthorized: true,
+      ...(context !== undefined && { secureContext: context }),
+      ...(servername !== undefined && { servername }),
+      ...(session !== undefined && { session }),
+    });
+    socket.on('session', (next: Buffer) => {
+      if (context === sessionContext) session = next;
+    });
+    return socket;
+  };
+}
+
+/**
+ * TLS 1.3 judges our certificate only when we speak already: Node emits the alert and leaves the socket as it is, and undici would
+ * report the end that follows instead.
+ */
+function destroyOnAlert(socket: Socket): void {
+  socket.on('error', (error) => socket.destroy(error));
+}
+
+function reportExpiry(socket: Socket, report: (expiresAtMs: number) => void): void {
+  socket.once('secureConnect', function (this: TLSSocket) {
+    const expiresAt = this.getPeerX509Certificate()?.validToDate;
+    if (expiresAt !== undefined) report(expiresAt.getTime());
+  });
+}
+
+/**
+ * undici takes a reset for the end of a body that runs to the end of its connection; only an orderly end is one
+ * (RFC 9112 §8). It goes by the code, and this listener is the first to see it.
+ */
+function tellReset(error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET') error.code = 'EPIPE';
+}
+
+function connectTimeout(hostname: string, port: string, timeoutMs: number): Error {
+  return new errors.ConnectTimeoutError(`no connection to ${hostname}:${port} within ${timeoutMs} ms`);
+}
+
+function closedEarly(hostname: string, port: string): Error {
+  return Object.assign(new Error(`connection to ${hostname}:${port} was closed while it was made`), {
+    code: 'ECONNRESET',
+  });
+}
+
+/** All timers of a call are the call's own (see `resilience/call.ts`); HTTP/1.1 without pipelining. */
+export function createPool(origin: string, connections: number, connect: buildConnector.connector): Pool {
+  const options: Pool.Options = {
+    connections,
+    connect,
+    allowH2: false,
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  };
+  return origin.startsWith('https:') ? new SecurePool(origin, options) : new Pool(origin, options);
+}
+
+/**
+ * undici takes the TLS server name from each request's `Host`, and reconnects when it changes: with `host: preserve` that would be
+ * a handshake for every request. The connector decides the name, so all requests say the same.
+ */
+class SecurePool extends Pool {
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const named = { ...options, servername: 'decided-by-the-connector' };
+    return super.dispatch(named, handler);
+  }
+}
