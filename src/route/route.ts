@@ -1,0 +1,60 @@
+// A route, compiled: its policies, and the call that follows them.
+import type { Exchange, RouteInfo, Tally } from '../exchange/exchange.ts';
+import type { Pipeline } from './pipeline.ts';
+
+/** What a WebSocket on the route may do; milliseconds, `Infinity` for none. */
+export interface WebSocketLife {
+  readonly idleMs: number;
+  readonly maxMs: number;
+}
+
+export interface RouteParts extends RouteInfo {
+  readonly pipeline: Pipeline;
+  readonly tally: Tally & { start(): void };
+  readonly disabled: boolean;
+  /** `%2f` may stand in the path. */
+  readonly encodedSlashes: boolean;
+  /** Pages of other origins may call it: it answers their preflights. */
+  readonly cors: boolean;
+  /** Undefined: upgrades are served as plain requests. */
+  readonly websocket: WebSocketLife | undefined;
+}
+
+export class Route implements RouteInfo {
+  readonly name: string;
+  readonly params: readonly string[];
+  readonly disabled: boolean;
+  readonly encodedSlashes: boolean;
+  readonly cors: boolean;
+  readonly websocket: WebSocketLife | undefined;
+  readonly #pipeline: Pipeline;
+  readonly #tally: Tally & { start(): void };
+
+  constructor(parts: RouteParts) {
+    this.name = parts.name;
+    this.params = parts.params;
+    this.disabled = parts.disabled;
+    this.encodedSlashes = parts.encodedSlashes;
+    this.cors = parts.cors;
+    this.websocket = parts.websocket;
+    this.#pipeline = parts.pipeline;
+    this.#tally = parts.tally;
+  }
+
+  /** The exchange is this route's from here on, also when it is refused. */
+  claim(x: Exchange, params: readonly string[]): void {
+    x.route = this;
+    x.params = params;
+    x.tally = this.#tally;
+    this.#tally.start();
+  }
+
+  /** Through the policies, then to the upstream. */
+  enter(x: Exchange): void {
+    this.#pipeline.enter(x);
+  }
+
+  close(): Promise<void> {
+    return this.#pipeline.close();
+  }
+}
