@@ -1,0 +1,207 @@
+// Compiles the JSON Schemas of one snapshot. A schema that did not change since the last snapshot is not compiled again.
+import { readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Ajv2020 } from 'ajv/dist/2020.js';
+import type { Place } from '../../schema/schema.ts';
+import { messageOf } from '../../telemetry/thrown.ts';
+import { type DocumentFault, fileDocument, inlineDocument, type SchemaDocument } from './document.ts';
+import { Effort } from './linear-matcher.ts';
+import { schemaErrors } from './schema-errors.ts';
+import type { SchemaSource } from './source.ts';
+import { type ReportAt, type Survey, survey } from './survey.ts';
+import { type CompiledSchema, engineOptions, newEngine, type Reading, Validator, vocabularyOf } from './validators.ts';
+import { isRecord, walkSchema } from './walk.ts';
+
+/** Compiles schemas; one per snapshot. */
+export class SchemaCompiler {
+  readonly #previous: ReadonlyMap<string, CompiledSchema>;
+  readonly #compiled = new Map<string, CompiledSchema>();
+  readonly #pending = new Map<string, Promise<CompiledSchema | undefined>>();
+  readonly #reads = new Map<string, Promise<SchemaDocument | DocumentFault | string>>();
+  readonly #surveys = new Map<string, Survey>();
+  readonly #engines = new Map<string, Ajv2020>();
+  readonly #files = new Set<string>();
+  readonly #effort = new Effort();
+
+  /** `previous`: the compiler of the snapshot in service, whose schemas are taken over where they are unchanged. */
+  constructor(previous?: SchemaCompiler) {
+    this.#previous = previous === undefined ? new Map() : previous.#compiled;
+  }
+
+  /** Every schema file asked for, also those that could not be read: what to watch. Absolute paths. */
+  get files(): ReadonlySet<string> {
+    return this.#files;
+  }
+
+  /**
+   * The compiled schema; undefined when something is wrong with it, which was then reported: unreadable or malformed files,
+   * unknown keywords, patterns that cannot be matched in linear time, references that lead nowhere. Each document is reported once.
+   */
+  async compile(source: SchemaSource, reading: Reading, report: ReportAt): Promise<CompiledSchema | undefined> {
+    const root = source.kind === 'inline' ? inlineDocument(source) : await this.#read(source.path, source.at, report);
+    if (root === undefined) return undefined;
+    const documents = await this.#closure(root, report);
+    if (documents === undefined) return undefined;
+    const key = JSON.stringify([reading, ...documents.map(({ uri, text }) => [uri, text])]);
+    let pending = this.#pending.get(key);
+    if (pending === undefined) {
+      pending = this.#compileOnce(key, documents, reading, report);
+      this.#pending.set(key, pending);
+    }
+    return pending;
+  }
+
+  async #compileOnce(
+    key: string,
+    documents: readonly SchemaDocument[],
+    reading: Reading,
+    report: ReportAt,
+  ): Promise<CompiledSchema | undefined> {
+    let compiled = this.#previous.get(key);
+    if (compiled === undefined) {
+      // Compiling takes a millisecond or more each: requests go in between while a reload compiles many.
+      await nextTurn();
+      compiled = this.#build(documents, reading, report);
+    }
+    if (compiled !== undefined) this.#compiled.set(key, compiled);
+    return compiled;
+  }
+
+  #build(documents: readonly SchemaDocument[], reading: Reading, report: ReportAt): CompiledSchema | undefined {
+    const [root] = documents;
+    if (root === undefined) return undefined;
+    const all = this.#engine(reading, true);
+    // What is coerced is small (a URL, a header section), so one validator does for both questions.
+    const first = reading === 'coerced' ? all : this.#engine(reading, false);
+    try {
+      for (const engine of new Set([all, first])) this.#add(engine, documents);
+      const checkAll = all.getSchema(root.uri);
+      const checkFirst = first.getSchema(root.uri);
+      if (checkAll === undefined || checkFirst === undefined) throw new Error(`${root.uri} was not added`);
+      return new Validator(checkFirst, checkAll, namesIn(documents), this.#effort);
+    } catch (error) {
+      const message = messageOf(error);
+      const reference = missingReference(error);
+      const place = reference === undefined ? root.place('') : placeOfReference(documents, reference);
+      report({ path: [], code: 'schema-invalid', message: `the schema cannot be used: ${message}` }, place);
+      return undefined;
+    }
+  }
+
+  #add(engine: Ajv2020, documents: readonly SchemaDocument[]): void {
+    for (const { uri, schema } of documents) {
+      for (const format of this.#surveys.get(uri)?.unknownFormats ?? []) engine.addFormat(format, true);
+      if (engine.schemas[uri] !== undefined) continue;
+      // A file is known by where it is, whatever it calls itself: relative references then mean files.
+      if (typeof schema === 'object') engine.addSchema({ ...schema, $id: uri, $schema: DIALECT }, uri);
+      else engine.addSchema(schema ? { $id: uri } : { $id: uri, not: {} }, uri);
+    }
+  }
+
+  /** The document and all it refers to; undefined when one of them is unsound. */
+  async #closure(root: SchemaDocument, report: ReportAt): Promise<readonly SchemaDocument[] | undefined> {
+    const found = new Map<string, SchemaDocument>([[root.uri, root]]);
+    let sound = true;
+    for (const document of found.values()) {
+      const { references, sound: isSound } = this.#survey(document, report);
+      sound &&= isSound;
+      for (const [uri, at] of references) {
+        if (found.has(uri)) continue;
+        const referred = await this.#read(fileURLToPath(uri), at, report);
+        if (referred === undefined) sound = false;
+        else found.set(uri, referred);
+      }
+    }
+    return sound ? [...found.values()] : undefined;
+  }
+
+  #survey(document: SchemaDocument, report: ReportAt): Survey {
+    const known = this.#surveys.get(document.uri);
+    if (known !== undefined) return known;
+    const engine = this.#engine('exact', true);
+    let made = survey(document, vocabularyOf(engine), report);
+    if (made.sound && engine.validateSchema(document.schema) !== true) {
+      for (const { pointer, ...said } of schemaErrors(engine.errors ?? [], document.schema).slice(
+        0,
+        MAX_SCHEMA_ERRORS,
+      )) {
+        report({ path: [], code: 'schema-invalid', ...said }, document.place(pointer));
+      }
+      made = { ...made, sound: false };
+    }
+    this.#surveys.set(document.uri, made);
+    return made;
+  }
+
+  async #read(path: string, at: Place, report: ReportAt): Promise<SchemaDocument | undefined> {
+    const isFirst = !this.#reads.has(path);
+    const read = this.#reads.get(path) ?? readDocument(path);
+    this.#reads.set(path, read);
+    this.#files.add(path);
+    const document = await read;
+    if (typeof document === 'string') {
+      report({ path: [], code: 'schema-file', message: `the schema file ${path} ${document}` }, at);
+      return undefined;
+    }
+    if ('uri' in document) return document;
+    if (isFirst) report({ path: [], code: 'schema-json', message: document.message }, document.at);
+    return undefined;
+  }
+
+  #engine(reading: Reading, allErrors: boolean): Ajv2020 {
+    const key = `${reading} ${allErrors}`;
+    let engine = this.#engines.get(key);
+    if (engine === undefined) {
+      engine = newEngine(engineOptions(reading, allErrors), this.#effort);
+      this.#engines.set(key, engine);
+    }
+    return engine;
+  }
+}
+
+const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
+const MAX_SCHEMA_ERRORS = 5;
+
+/** The members of objects that the documents name. */
+function namesIn(documents: readonly SchemaDocument[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { schema } of documents) {
+    walkSchema(schema, ({ properties, required, dependentRequired }) => {
+      if (isRecord(properties)) for (const name of Object.keys(properties)) names.add(name);
+      for (const list of [required, ...(isRecord(dependentRequired) ? Object.values(dependentRequired) : [])]) {
+        if (Array.isArray(list)) for (const name of list) names.add(String(name));
+      }
+    });
+  }
+  return names;
+}
+
+/** The document in a file, what is wrong with it, or why it could not be read. */
+async function readDocument(path: string): Promise<SchemaDocument | DocumentFault | string> {
+  try {
+    return fileDocument(path, await readFile(path));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    return code === 'ENOENT' ? 'does not exist' : `cannot be read (${code || String(error)})`;
+  }
+}
+
+/** The reference that ajv could not follow. */
+function missingReference(error: unknown): string | undefined {
+  return error instanceof Error && 'missingRef' in error ? String(error.missingRef) : undefined;
+}
+
+/** Where a reference, as ajv resolved it, is written. */
+function placeOfReference(documents: readonly SchemaDocument[], missing: string): Place {
+  let place: Place | undefined;
+  for (const document of documents) {
+    walkSchema(document.schema, ({ $ref: reference }, pointer) => {
+      if (typeof reference !== 'string' || !URL.canParse(reference, document.uri)) return;
+      if (new URL(reference, document.uri).href === new URL(missing, document.uri).href) {
+        place ??= document.place(`${pointer}/$ref`);
+      }
+    });
+  }
+  return place ?? documents[0]?.place('') ?? { file: '', line: 1, column: 1, length: 1 };
+}

@@ -1,0 +1,37 @@
+// Why a module of a platform engineer's cannot be used, in one line that names the line of theirs.
+import { dirname, extname, join, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { messageOf } from '../telemetry/thrown.ts';
+
+/** Where Sluice's own code is. */
+const SLUICE_FOLDER = dirname(import.meta.dirname) + sep;
+
+/** What `import … from 'sluice'` means in a module: the index of the running instance, never of a copy. */
+export const SLUICE_INDEX = pathToFileURL(join(SLUICE_FOLDER, `index${extname(import.meta.filename)}`)).href;
+
+/** Whether a URL is a file that a platform engineer edits: neither Sluice's nor a package's. */
+export function isOwn(url: string): boolean {
+  if (!url.startsWith('file:')) return false;
+  const path = fileURLToPath(url);
+  return !path.startsWith(SLUICE_FOLDER) && !path.includes(`${sep}node_modules${sep}`);
+}
+
+/** What was thrown while a module was loaded or set up, and where: `x is not defined (/srv/plugins/audit.ts:12)`. */
+export function faultText(thrown: unknown): string {
+  const place = thrown instanceof Error ? placeOf(thrown) : undefined;
+  return place === undefined ? messageOf(thrown) : `${messageOf(thrown)} (${place})`;
+}
+
+/** Of a syntax error the first line of the stack is the place; of any other, the first frame in a file of the engineer's. */
+function placeOf({ stack = '' }: Error): string | undefined {
+  for (const line of stack.split('\n')) {
+    const [, file, number] = PLACE.exec(line) ?? [];
+    if (file === undefined) continue;
+    const url = file.startsWith('/') ? pathToFileURL(file) : new URL(file);
+    if (isOwn(url.href)) return `${fileURLToPath(url)}:${number}`;
+  }
+  return undefined;
+}
+
+/** `    at create (file:///srv/audit.ts?sluice=3:12:5)`, `    at /srv/audit.cjs:12:5`, or `file:///srv/audit.ts:12` alone. */
+const PLACE = /^(?: +at (?:.*\()?)?((?:file:\/\/)?\/[^?()]*?)(?:\?[^:]*)?:(\d+)(?::\d+)?\)?$/;

@@ -1,0 +1,196 @@
+// response: watches whether an upstream's JSON answers keep to their contract, or holds those that do not.
+import { type BodyInspector, type Exchange, slot } from '../exchange/exchange.ts';
+import { defineProblem, type Problem } from '../exchange/problem.ts';
+import * as s from '../schema/schema.ts';
+import type { Counter } from '../telemetry/instruments.ts';
+import type { Breach, DriftKind } from './json/breach.ts';
+import { isJsonType, isPlain } from './json/media-type.ts';
+import { placeOf } from './json/pointer.ts';
+import { scanJson } from './json/scan.ts';
+import { schemaSource } from './json/source.ts';
+import type { CompiledSchema } from './json/validators.ts';
+import { definePolicy, type Env, type Policy, type Verdict } from './policy.ts';
+
+const RESPONSE_INVALID = defineProblem(
+  'response.invalid',
+  502,
+  'The upstream’s answer does not match its schema',
+  'http_protocol_error',
+);
+const RESPONSE_UNCHECKABLE = defineProblem(
+  'response.uncheckable',
+  502,
+  'The upstream’s answer cannot be checked',
+  'http_protocol_error',
+);
+
+/** Larger answers are not checked when they are only reported on, and refused when they are to be held. */
+const MAX_INSPECTED_BYTES = 1_048_576;
+/** Beyond this size only the first breach of an answer is looked for. */
+const ALL_BREACHES_MAX_BYTES = 32_768;
+/** Distinct pointers per route; answers whose keys are data must not make a series of each. */
+const MAX_POINTERS = 50;
+const OTHER = '_other';
+const SAMPLED_BY_DEFAULT = 0.1;
+
+/**
+ * Looks at 2xx answers with a body. With `report` the client gets them as they are, at most one in ten is looked at unless
+ * `sample` says otherwise, and what drifts is counted and logged once for each place. With `reject` every answer is held
+ * until it was checked. An answer that is looked at is asked for without a content coding, which could not be read.
+ *
+ * @example
+ * create-order: { match: POST /v1/orders, to: orders, response: { schema: config/schemas/order-out.json, sample: 100% } }
+ */
+export const response = definePolicy({
+  name: 'response',
+  summary: 'Validates the upstream’s JSON answers against a JSON Schema',
+  schema: s.optional(
+    s.object(
+      {
+        schema: schemaSource({ doc: 'JSON Schema 2020-12 of the answer: in place, or a file' }),
+        on_fail: s.choice(['report', 'reject'], {
+          doc: 'report: count and log; reject: answer 502 instead',
+          default: 'report',
+        }),
+        sample: s.optional(s.percent({ doc: 'Share of the answers looked at; with report, 10% unless set' })),
+      },
+      { doc: 'Contract of the upstream’s answers' },
+    ),
+  ),
+  problems: [RESPONSE_INVALID, RESPONSE_UNCHECKABLE],
+  check(settings) {
+    if (settings?.on_fail !== 'reject' || settings.sample === undefined || settings.sample === 1) return [];
+    const message = 'a sample would let broken answers through: with "reject" every answer is checked';
+    return [{ path: ['sample'], code: 'response-sample', message, hint: 'remove it, or use on_fail: report' }];
+  },
+  async create(settings, env) {
+    if (settings === undefined) return undefined;
+    const compiled = await env.schemas.compile(settings.schema, 'exact', (issue, at) => {
+      env.report(issue, at);
+    });
+    if (compiled === undefined) return undefined;
+    const rejects = settings.on_fail === 'reject';
+    const sample = settings.sample ?? (rejects ? 1 : SAMPLED_BY_DEFAULT);
+    return new ResponseValidation(compiled, rejects, sample, env);
+  },
+});
+
+const watched = slot<true>();
+
+class ResponseValidation implements Policy, BodyInspector {
+  readonly holds: boolean;
+  readonly maxBytes = MAX_INSPECTED_BYTES;
+  readonly #schema: CompiledSchema;
+  readonly #sample: number;
+  readonly #drift: Drift;
+  readonly #invalid: Counter;
+  readonly #env: Env;
+  #saidUncheckable = false;
+
+  constructor(schema: CompiledSchema, rejects: boolean, sample: number, env: Env) {
+    this.holds = rejects;
+    this.#schema = schema;
+    this.#sample = sample;
+    this.#env = env;
+    this.#drift = new Drift(env, schema.names);
+    this.#invalid = env.metrics.validationFailure('response_invalid');
+  }
+
+  onRequest(x: Exchange): Verdict {
+    if (x.method === 'HEAD' || (this.#sample < 1 && Math.random() >= this.#sample)) return undefined;
+    watched.set(x, true);
+    x.setRequestHeader('accept-encoding', 'identity');
+    return undefined;
+  }
+
+  onResponse(x: Exchange): void {
+    if (x.source === 'upstream' && watched.get(x) === true && hasCheckedStatus(x.status)) x.inspector = this;
+  }
+
+  check(x: Exchange, body: Buffer): Problem | undefined {
+    const headers = x.responseHeaders;
+    if (!isPlain(fieldOf(headers, 'content-encoding'))) {
+      return this.#uncheckable(x, 'it has a content coding although none was accepted');
+    }
+    const breaches = this.#breaches(body, fieldOf(headers, 'content-type'));
+    if (breaches.length === 0) return undefined;
+    this.#invalid.value++;
+    for (const breach of breaches) this.#drift.count(breach);
+    if (!this.holds) return undefined;
+    const pointers = new Set(breaches.map(({ pointer }) => placeOf(pointer, this.#schema.names) || 'the whole'));
+    return x.refuse(RESPONSE_INVALID, `the answer does not match its schema at ${[...pointers].join(', ')}`);
+  }
+
+  tooLarge(x: Exchange): Problem | undefined {
+    return this.#uncheckable(x, `it is larger than ${MAX_INSPECTED_BYTES} bytes`);
+  }
+
+  #breaches(body: Buffer, contentType: string | undefined): readonly Breach[] {
+    if (!isJsonType(contentType)) return [{ pointer: '', detail: 'is not JSON', kind: 'type' }];
+    const scan = scanJson(body);
+    // The scan's own words quote the body.
+    if ('error' in scan) return [{ pointer: '', detail: `is not acceptable JSON: ${scan.error}`, kind: 'type' }];
+    if (this.#schema.accepts(scan.value)) return [];
+    return body.length <= ALL_BREACHES_MAX_BYTES
+      ? this.#schema.breaches(scan.value)
+      : this.#schema.firstBreach(scan.value);
+  }
+
+  /** Says once that answers go unchecked, which is worth knowing and not worth a line each. */
+  #uncheckable(x: Exchange, reason: string): Problem | undefined {
+    if (!this.#saidUncheckable) {
+      this.#saidUncheckable = true;
+      this.#env.log('warn', 'response_uncheckable', { route: this.#env.route, reason });
+    }
+    return this.holds ? x.refuse(RESPONSE_UNCHECKABLE, `the answer cannot be checked: ${reason}`) : undefined;
+  }
+}
+
+/** 2xx, but neither those without a body nor a part of one. */
+function hasCheckedStatus(status: number): boolean {
+  return status >= 200 && status < 300 && status !== 204 && status !== 205 && status !== 206;
+}
+
+function fieldOf(headers: readonly string[], name: string): string | undefined {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() === name) return headers[i + 1];
+  }
+  return undefined;
+}
+
+/** Counts breaches by place and kind, and logs the first of each. */
+class Drift {
+  readonly #env: Env;
+  readonly #names: ReadonlySet<string>;
+  readonly #pointers = new Set<string>();
+  readonly #counters = new Map<string, Counter>();
+
+  /** @param names the members that the schema names; others are data, which no log or metric may hold. */
+  constructor(env: Env, names: ReadonlySet<string>) {
+    this.#env = env;
+    this.#names = names;
+  }
+
+  count({ pointer, kind, detail }: Breach): void {
+    const place = this.#place(placeOf(pointer, this.#names));
+    const key = `${kind} ${place}`;
+    let counter = this.#counters.get(key);
+    if (counter === undefined) {
+      counter = this.#first(place, kind, detail);
+      this.#counters.set(key, counter);
+    }
+    counter.value++;
+  }
+
+  #place(pointer: string): string {
+    if (this.#pointers.has(pointer)) return pointer;
+    if (this.#pointers.size >= MAX_POINTERS) return OTHER;
+    this.#pointers.add(pointer);
+    return pointer;
+  }
+
+  #first(pointer: string, kind: DriftKind, detail: string): Counter {
+    this.#env.log('warn', 'response_drift', { route: this.#env.route, pointer, kind, detail });
+    return this.#env.metrics.drift(pointer, kind);
+  }
+}
