@@ -1,0 +1,215 @@
+// The client's request body: flows on as it comes, is remembered up to the replay limit for a retry, or is collected whole
+// for a policy. Whatever happens to an attempt, the client's own stream is never destroyed by it.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { ByteList } from '../exchange/byte-list.ts';
+import type { BodyFailure, BodyLimits, BodyListener, RequestBody } from '../exchange/request-body.ts';
+
+const FRAMING_FIELDS = new Set(['content-length', 'transfer-encoding']);
+
+/** Of a request without a body: shared by all of them. */
+export const NO_BODY: RequestBody = {
+  present: false,
+  length: undefined,
+  bytes: undefined,
+  replayable: true,
+  complete: true,
+  completedAt: 0,
+  movedAt: 0,
+  received: 0,
+  heldBack: false,
+  failure: undefined,
+  limit() {},
+  follow() {},
+  collect: () => Promise.resolve(EMPTY),
+  open: () => null,
+  release() {},
+};
+const EMPTY = Buffer.alloc(0);
+
+/** Whether the client announced a body (RFC 9112 §6.3). */
+export function hasBody(req: IncomingMessage): boolean {
+  const { headers } = req;
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
+const UNLIMITED: BodyLimits = {
+  maxBytes: Number.POSITIVE_INFINITY,
+  replayBytes: 0,
+  stallMs: Number.POSITIVE_INFINITY,
+  totalMs: Number.POSITIVE_INFINITY,
+};
+
+export class ClientBody implements RequestBody {
+  readonly present = true;
+  readonly length: number | undefined;
+  bytes: Buffer | undefined = undefined;
+  complete = false;
+  completedAt = 0;
+  movedAt: number;
+  received = 0;
+  failure: BodyFailure | undefined = undefined;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #awaitsContinue: boolean;
+  readonly #begunAt = performance.now();
+  #limits = UNLIMITED;
+  #maxBytes = Number.POSITIVE_INFINITY;
+  #stallTimer: NodeJS.Timeout | undefined = undefined;
+  /** Chunks since the first byte, while there are not too many to be kept; undefined once there are. */
+  #kept: ByteList | undefined = new ByteList();
+  #stream: AttemptBody | undefined = undefined;
+  #collector: ((result: Buffer | BodyFailure) => void) | undefined = undefined;
+  #listener: BodyListener | undefined = undefined;
+  #started = false;
+
+  constructor(req: IncomingMessage, res: ServerResponse) {
+    this.#req = req;
+    this.#res = res;
+    const length = req.headers['content-length'];
+    this.length = length === undefined ? undefined : Number(length);
+    // RFC 9110 §10.1.1: a 100-continue expectation of HTTP/1.0 is ignored.
+    this.#awaitsContinue = req.headers.expect !== undefined && req.httpVersionMinor > 0;
+    this.movedAt = this.#begunAt;
+  }
+
+  get replayable(): boolean {
+    return this.bytes !== undefined || this.#kept !== undefined;
+  }
+
+  get heldBack(): boolean {
+    return !this.#started || this.#req.isPaused();
+  }
+
+  limit(limits: BodyLimits): void {
+    this.#limits = limits;
+    this.#maxBytes = limits.maxBytes;
+  }
+
+  follow(listener: BodyListener): void {
+    this.#listener = listener;
+  }
+
+  collect(maxBytes: number): Promise<Buffer | BodyFailure> {
+    if (this.bytes !== undefined) return Promise.resolve(this.bytes);
+    if (this.failure !== undefined) return Promise.resolve(this.failure);
+    if (this.length !== undefined && this.length > maxBytes) return Promise.resolve('too_large');
+    this.#maxBytes = Math.min(this.#maxBytes, maxBytes);
+    return new Promise((resolve) => {
+      this.#collector = resolve;
+      this.movedAt = performance.now();
+      this.#watch();
+      this.#start();
+    });
+  }
+
+  open(): Readable | Buffer | null {
+    if (this.bytes !== undefined) return this.bytes;
+    this.#stream?.detach();
+    const stream = new AttemptBody(this.#flow);
+    this.#stream = stream;
+    for (const chunk of this.#kept?.pieces ?? []) stream.push(chunk);
+    if (this.complete) stream.push(null);
+    return stream;
+  }
+
+  release(): void {
+    this.#stream?.detach();
+    this.#stream = undefined;
+    if (this.#started && !this.complete) this.#req.pause();
+  }
+
+  /** The attempt wants bytes: not before it has a connection. */
+  readonly #flow = (): void => {
+    if (this.complete || this.failure !== undefined) return;
+    if (this.#started) this.#req.resume();
+    else this.#start();
+  };
+
+  #start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    const req = this.#req;
+    if (req.readableEnded || req.readableDidRead) return this.#fail('already_read');
+    // RFC 9110 §10.1.1: the client waits for this; it is only said once somebody wants the body.
+    if (this.#awaitsContinue) this.#res.writeContinue();
+    req.on('data', this.#onData);
+    req.on('end', this.#onEnd);
+    req.on('close', this.#onClose);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.failure !== undefined) return;
+    this.movedAt = performance.now();
+    this.received += chunk.length;
+    if (this.received > this.#maxBytes) return this.#fail('too_large');
+    if (this.#kept !== undefined) {
+      if (this.received <= this.#limits.replayBytes || this.#collector !== undefined) this.#kept.push(chunk);
+      else this.#kept = undefined;
+    }
+    if (this.#stream !== undefined && !this.#stream.push(chunk)) this.#req.pause();
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.failure !== undefined) return;
+    if (framingTrailer(this.#req.rawTrailers)) return this.#fail('framing_trailer');
+    clearTimeout(this.#stallTimer);
+    this.complete = true;
+    this.completedAt = performance.now();
+    if (this.#collector !== undefined) {
+      this.bytes = this.#kept?.toBuffer() ?? EMPTY;
+      this.#kept = undefined;
+      this.#collector(this.bytes);
+    }
+    this.#stream?.push(null);
+    this.#listener?.bodyComplete();
+  };
+
+  readonly #onClose = (): void => {
+    if (!this.complete) this.#fail('aborted');
+  };
+
+  /** While the body is collected, no attempt's clock runs: its time is bounded here. Re-armed lazily. */
+  #watch(): void {
+    const { stallMs, totalMs } = this.#limits;
+    const dueMs = Math.min(this.movedAt + stallMs, this.#begunAt + totalMs) - performance.now();
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    if (dueMs <= 0) return this.#fail('stalled');
+    this.#stallTimer = setTimeout(() => this.#watch(), Math.ceil(dueMs));
+  }
+
+  #fail(failure: BodyFailure): void {
+    if (this.failure !== undefined) return;
+    clearTimeout(this.#stallTimer);
+    this.failure = failure;
+    this.#kept = undefined;
+    this.#collector?.(failure);
+    this.#listener?.bodyFailed(failure);
+  }
+}
+
+/** One attempt's view of the body. Destroying it, as a failed attempt does, leaves the client's stream alone. */
+class AttemptBody extends Readable {
+  #flow: (() => void) | undefined;
+
+  constructor(flow: () => void) {
+    super({ highWaterMark: 16_384 });
+    this.#flow = flow;
+  }
+
+  override _read(): void {
+    this.#flow?.();
+  }
+
+  detach(): void {
+    this.#flow = undefined;
+    this.destroy();
+  }
+}
+
+function framingTrailer(trailers: readonly string[]): boolean {
+  for (let i = 0; i < trailers.length; i += 2) {
+    if (FRAMING_FIELDS.has((trailers[i] ?? '').toLowerCase())) return true;
+  }
+  return false;
+}

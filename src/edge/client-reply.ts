@@ -1,0 +1,256 @@
+// Writes the one answer of an exchange to the client's socket: an upstream's, streamed, or a problem of our own.
+import type { ServerResponse } from 'node:http';
+import { ByteList } from '../exchange/byte-list.ts';
+import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
+import type { Problem } from '../exchange/problem.ts';
+import type { Reply } from '../exchange/reply.ts';
+import { lingerOnClose } from './linger.ts';
+import { problemDocument, proxyStatus } from './problem-document.ts';
+
+/** What answers need from the process: fixed at start, `draining` excepted. */
+export interface ReplySettings {
+  readonly problemBase: string;
+  readonly serverTiming: boolean;
+  /** Draining: every answer says `Connection: close`. */
+  draining: boolean;
+}
+
+export class ClientReply implements Reply {
+  readonly #x: Exchange;
+  readonly #res: ServerResponse;
+  readonly #settings: ReplySettings;
+  started = false;
+  #bodyless = false;
+  /** Something of the answer is on its way to the socket. */
+  #flushed = false;
+  #ended = false;
+  /** The first bytes of the body: most bodies are complete with them, and then go out in one write with the head. */
+  #held: Buffer | undefined = undefined;
+  /** Chunks an inspector wants to see; undefined when none does (any more). */
+  #inspected: ByteList | undefined = undefined;
+  #inspectedBytes = 0;
+
+  constructor(x: Exchange, settings: ReplySettings) {
+    this.#x = x;
+    this.#res = x.res;
+    this.#settings = settings;
+  }
+
+  refuse(problem: Problem): void {
+    const x = this.#x;
+    if (this.started || this.#res.headersSent) return this.abort(problem.code);
+    // Nobody is there to read it: the exchange ends as one whose client has gone.
+    if (this.#res.destroyed) return;
+    x.problem = problem;
+    x.source = 'gateway';
+    x.status = problem.status;
+    x.reason = problem.code;
+    x.inspector = undefined;
+    const document = problemDocument(x, problem, this.#settings.problemBase);
+    x.responseHeaders = [
+      'Content-Type',
+      'application/problem+json',
+      'Content-Length',
+      String(Buffer.byteLength(document)),
+      'Proxy-Status',
+      proxyStatus(problem),
+    ];
+    if (x.retryAfter > 0) x.responseHeaders.push('Retry-After', String(x.retryAfter));
+    if (problem.closes) this.#close();
+    this.#finish(document);
+  }
+
+  complete(body: string | Buffer): void {
+    this.#x.source = 'gateway';
+    this.#finish(body);
+  }
+
+  begin(bodyless: boolean): void {
+    const x = this.#x;
+    this.#bodyless = bodyless;
+    x.source = 'upstream';
+    x.unwinding?.onResponse(x);
+    // A policy has failed on it, and another answer is out.
+    if (this.#ended) return;
+    // Answered before the request was complete: what still comes of it must not be read as the next one.
+    if (x.body.present && !x.body.complete) this.#close();
+    if (x.inspector !== undefined && !bodyless) {
+      this.#inspected = new ByteList();
+      if (x.inspector.holds) return;
+    }
+    this.#writeHead();
+    if (!bodyless) flushSoon(this);
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#bodyless || this.#ended) return true;
+    const { inspector } = this.#x;
+    if (inspector !== undefined && this.#inspected !== undefined && !this.#inspect(inspector, chunk, this.#inspected))
+      return true;
+    if (!this.started) return true;
+    this.#x.bytesOut += chunk.length;
+    if (!this.#flushed && this.#held === undefined && chunk.length <= HELD_BYTES) {
+      this.#held = chunk;
+      return true;
+    }
+    this.flush();
+    return this.#res.write(chunk);
+  }
+
+  onDrain(resume: () => void): void {
+    this.#res.once('drain', resume);
+  }
+
+  end(trailers: readonly string[] | undefined): void {
+    const x = this.#x;
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#inspected !== undefined) {
+      const body = this.#inspected.toBuffer();
+      const problem = x.inspector?.check(x, body);
+      if (!this.started) {
+        if (problem !== undefined) return this.refuse(problem);
+        this.#writeHead();
+        x.bytesOut += body.length;
+        this.#res.write(body);
+      }
+    }
+    if (trailers !== undefined && x.wantsTrailers && !this.#bodyless) this.#res.addTrailers(trailerPairs(trailers));
+    const held = this.#held;
+    if (this.#flushed || held === undefined) this.#res.end();
+    // As a string of one byte per character it shares the head's write.
+    else this.#res.end(held.toString('latin1'), 'latin1');
+  }
+
+  earlyHints(headers: readonly string[]): void {
+    if (this.started || this.#x.req.httpVersionMinor === 0) return;
+    this.#res.writeInformation(103, headers as string[]);
+  }
+
+  abort(reason: string): void {
+    const x = this.#x;
+    if (x.reason === '') x.reason = reason;
+    x.cut = this.started;
+    const socket = this.#res.socket;
+    // A body that ends with the connection looks complete after an orderly FIN: only a reset says that it is not.
+    if (x.req.httpVersionMinor === 0 && socket !== null) socket.resetAndDestroy();
+    else this.#res.destroy();
+  }
+
+  /** Sends what there is once a turn has passed without the end: a stream's reader waits for it. */
+  flush(): void {
+    if (this.#flushed || this.#ended || this.#res.destroyed) return;
+    this.#flushed = true;
+    if (this.#held === undefined) this.#res.flushHeaders();
+    else this.#res.write(this.#held);
+  }
+
+  /** False when the chunk is not to be written on: it is held, or the answer has been refused. */
+  #inspect(inspector: BodyInspector, chunk: Buffer, inspected: ByteList): boolean {
+    this.#inspectedBytes += chunk.length;
+    if (this.#inspectedBytes <= inspector.maxBytes) {
+      inspected.push(chunk);
+      return !inspector.holds;
+    }
+    this.#inspected = undefined;
+    const problem = inspector.tooLarge(this.#x);
+    if (!inspector.holds) return true;
+    if (problem !== undefined) {
+      this.refuse(problem);
+      return false;
+    }
+    this.#writeHead();
+    for (const held of inspected.pieces) this.write(held);
+    return true;
+  }
+
+  #finish(body: string | Buffer): void {
+    const x = this.#x;
+    this.#ended = true;
+    x.unwinding?.onResponse(x);
+    if (this.started) return;
+    if (unreadBody(x)) this.#close();
+    this.#writeHead();
+    if (x.method !== 'HEAD') x.bytesOut += Buffer.byteLength(body);
+    this.#res.end(body);
+  }
+
+  #close(): void {
+    const headers = this.#x.responseHeaders;
+    if (headers.includes('Connection')) return;
+    headers.push('Connection', 'close');
+    lingerOnClose(this.#x.req.socket);
+  }
+
+  #writeHead(): void {
+    const x = this.#x;
+    const headers = x.responseHeaders;
+    headers.push('X-Request-Id', x.requestId);
+    if (x.answerHeaders !== undefined) for (const field of x.answerHeaders) headers.push(field);
+    if (this.#settings.serverTiming) headers.push('Server-Timing', serverTiming(x));
+    if (this.#settings.draining || isRefusedUpgrade(x)) this.#close();
+    // Node lets a name in this list replace what middleware has set; cookies of both are wanted.
+    if (this.#res.hasHeader('set-cookie'))
+      for (const cookie of ownCookies(this.#res)) headers.push('Set-Cookie', cookie);
+    this.started = true;
+    x.headAt = performance.now();
+    this.#res.writeHead(x.status, headers);
+  }
+}
+
+/**
+ * Node's parser drops what stands behind a request for an upgrade in the same packet, so the next request would begin in the
+ * middle of one: there must be no next.
+ */
+function isRefusedUpgrade({ req, upgrading }: Exchange): boolean {
+  return req.headers.upgrade !== undefined && !upgrading;
+}
+
+function ownCookies(res: ServerResponse): readonly string[] {
+  const cookies = res.getHeader('set-cookie');
+  return Array.isArray(cookies) ? cookies : [String(cookies)];
+}
+
+const HELD_BYTES = 16_384;
+
+let unflushed: ClientReply[] = [];
+
+/** Flushes at the end of this turn of the event loop: one immediate for all answers that began in it. */
+function flushSoon(reply: ClientReply): void {
+  if (unflushed.push(reply) === 1) setImmediate(flushAll);
+}
+
+function flushAll(): void {
+  const replies = unflushed;
+  unflushed = [];
+  for (const reply of replies) reply.flush();
+}
+
+const UNREAD_BODY_BYTES = 65_536;
+
+/**
+ * Whether so much of the request body is still to come that the connection is better closed than drained. Also when the
+ * client waits for a 100 that it never got: it may or may not send the body, and the next request could not be told from it.
+ * What somebody has begun to read, Node leaves to them.
+ */
+function unreadBody(x: Exchange): boolean {
+  const { body } = x;
+  if (!body.present || body.complete) return false;
+  if (x.req.headers.expect !== undefined || x.req.readableFlowing !== null) return true;
+  return body.length === undefined || body.length > UNREAD_BODY_BYTES;
+}
+
+function trailerPairs(flat: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] ?? '', flat[i + 1] ?? '']);
+  return pairs;
+}
+
+/** `Server-Timing` (W3C): our own share and the upstream's, in milliseconds. */
+function serverTiming(x: Exchange): string {
+  const own = performance.now() - x.startedAt - x.upstreamMs;
+  const gateway = `gw;dur=${own.toFixed(1)}`;
+  if (x.attempts === 0) return gateway;
+  const tries = x.attempts === 1 ? '' : `;desc="${x.attempts} tries"`;
+  return `${gateway}, up;dur=${x.upstreamMs.toFixed(1)}${tries}`;
+}
