@@ -1,0 +1,15 @@
+// Text as a JSON string, safe for any bytes a client sends and for the terminal of whoever reads the log.
+
+// With the u flag the last range is lone surrogates only, which no UTF-8 can hold.
+const UNSAFE = /["\\\p{Cc}\u2028\u2029\ud800-\udfff]/u;
+const CONTROLS_JSON_ALLOWS = /[\u007f-\u009f\u2028\u2029]/g;
+
+/** A JSON string literal, quotes included. Beyond RFC 8259 it escapes C1 controls, which some terminals obey. */
+export function quote(text: string): string {
+  if (!UNSAFE.test(text)) return `"${text}"`;
+  return JSON.stringify(text).replace(CONTROLS_JSON_ALLOWS, escapeUnit);
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
