@@ -1,0 +1,163 @@
+// What loads and is risky all the same: doors left open, calls without bounds, things nobody uses. Warnings only.
+import type { LeafSetting, Place, Setting } from '../../schema/node.ts';
+import { isSecretName } from '../../telemetry/secrets.ts';
+import {
+  isAuthenticated,
+  isSet,
+  placeOf,
+  type RouteConfig,
+  type RoutesConfig,
+  settingAt,
+} from '../format/routes-config.ts';
+import { auditOverlaps } from './audit-overlaps.ts';
+import { type Finding, Findings } from './finding.ts';
+import { schemasOf } from './schemas.ts';
+
+/** Everything that is risky about a sound configuration. */
+export function audit(config: RoutesConfig): readonly Finding[] {
+  const findings = new Findings();
+  const told = new Set<string>();
+  const warn: Warn = (at, code, message, hint) => {
+    // A value in `defaults` may be at fault for many routes: it is told once.
+    const key = `${at.file}:${at.line}:${at.column} ${message}`;
+    if (!told.has(key)) findings.add(at, code, message, hint, 'warning');
+    told.add(key);
+  };
+  const everyPlanLimits = planLimits(config);
+  for (const route of config.routes.values()) {
+    auditAccess(route, everyPlanLimits, warn);
+    auditTimes(route, config, warn);
+    auditRetries(route, warn);
+    auditSchemas(route, warn);
+    auditHeaders(route, warn);
+  }
+  auditKeys(config, warn);
+  auditUnused(config, warn);
+  auditOverlaps(config, warn);
+  return findings.all;
+}
+
+export type Warn = (at: Place, code: string, message: string, hint?: string) => void;
+
+/** Whether each tenant has a plan that limits it. */
+function planLimits(config: RoutesConfig): boolean {
+  return Array.from(config.tenants.values()).every(({ settings: { plan } }) => {
+    return plan !== undefined && config.plans.get(plan)?.settings.limit !== undefined;
+  });
+}
+
+function auditAccess(route: RouteConfig, everyPlanLimits: boolean, warn: Warn): void {
+  const open = !isAuthenticated(route);
+  if (open) warn(placeOf(route, ['auth']), 'open-route', `"${route.name}" is open to anyone`);
+  if (isSet(route, 'limit') || (!open && everyPlanLimits)) return;
+  const who = open ? 'no limit holds anyone back' : 'no limit holds a tenant without a limited plan back';
+  warn(placeOf(route, ['limit']), 'no-limit', `"${route.name}": ${who}`, 'add a limit, such as limit: 10/s');
+}
+
+function auditTimes(route: RouteConfig, config: RoutesConfig, warn: Warn): void {
+  const { timeout, retry } = route.core;
+  const answerMs = timeout?.answer ?? null;
+  if (answerMs === null) {
+    warn(placeOf(route, ['timeout', 'answer']), 'no-timeout', `"${route.name}" may wait for its answer for ever`);
+    return;
+  }
+  const upstream = config.upstreams.get(route.core.to);
+  const tryMs = upstream?.settings.timeout.try ?? null;
+  const written = upstream && settingAt(upstream.tree, ['timeout', 'try'])?.at !== 'default';
+  const least = retry.max * retry.backoff.baseMs;
+  if (retry.max === 0) return;
+  // Built-in values do not fit every timeout, and are cut off by it: only what somebody wrote is somebody's mistake.
+  const needed = tryMs !== null && written && retry.when.includes('timeout') ? (retry.max + 1) * tryMs + least : least;
+  if (needed <= answerMs) return;
+  const message = `${retry.max + 1} attempts at "${route.core.to}" can take ${seconds(needed)}, and the timeout is ${seconds(answerMs)}`;
+  warn(
+    placeOf(route, ['retry']),
+    'retry-outlives-timeout',
+    message,
+    'fewer retries, a shorter `try` or a longer timeout',
+  );
+}
+
+function seconds(ms: number): string {
+  return ms < 1000 ? `${ms}ms` : `${Number((ms / 1000).toFixed(1))}s`;
+}
+
+/** Methods of which an attempt may have taken effect although its answer was lost (RFC 9110 §9.2.2). */
+const UNSAFE_TO_REPEAT = ['POST', 'PATCH'];
+
+function auditRetries(route: RouteConfig, warn: Warn): void {
+  if (!route.own.entries.has('retry') || route.core.retry.max === 0) return;
+  const method = route.core.match.methods?.find((each) => UNSAFE_TO_REPEAT.includes(each));
+  if (method === undefined) return;
+  warn(
+    placeOf(route, ['retry']),
+    'post-retry',
+    `${method} retries cover connect failures only: a sent one may have had its effect`,
+  );
+}
+
+/** Keywords that say something about a schema and nothing about a value. */
+const ANNOTATIONS = new Set([
+  '$comment',
+  '$defs',
+  '$id',
+  '$schema',
+  'default',
+  'deprecated',
+  'description',
+  'examples',
+  'readOnly',
+  'title',
+  'writeOnly',
+]);
+
+function auditSchemas(route: RouteConfig, warn: Warn): void {
+  for (const { path, source } of schemasOf(route)) {
+    if (source.kind !== 'inline' || !Object.keys(source.schema).every((keyword) => ANNOTATIONS.has(keyword))) continue;
+    warn(placeOf(route, path), 'schema-accepts-anything', 'this schema accepts anything', 'say at least its type');
+  }
+}
+
+function auditHeaders(route: RouteConfig, warn: Warn): void {
+  for (const direction of ['request', 'response']) {
+    const set = settingAt(route.tree, ['headers', direction, 'set']);
+    for (const [name, value] of set?.kind === 'map' ? set.entries : []) {
+      if (!isSecretName(name) || !isClear(value)) continue;
+      const hint = `write ${REFERENCE}`;
+      warn(
+        placeOf(route, ['headers', direction, 'set', name]),
+        'secret-in-clear',
+        `${name} holds a secret in clear text`,
+        hint,
+      );
+    }
+  }
+}
+
+const REFERENCE = 'a reference: ${env:NAME} or ${file:PATH}';
+
+function isClear(setting: Setting): setting is LeafSetting {
+  return setting.kind === 'leaf' && !setting.secret && !setting.text.includes('{');
+}
+
+function auditKeys(config: RoutesConfig, warn: Warn): void {
+  for (const tenant of config.tenants.values()) {
+    const keys = settingAt(tenant.tree, ['keys']);
+    for (const [index, key] of keys?.kind === 'list' ? keys.items.entries() : []) {
+      if (!isClear(key) || /^sha256:/i.test(key.text)) continue;
+      const message = `a key of "${tenant.name}" stands here in clear text`;
+      warn(placeOf(tenant, ['keys', index]), 'secret-in-clear', message, `write its sha256, or ${REFERENCE}`);
+    }
+  }
+}
+
+function auditUnused(config: RoutesConfig, warn: Warn): void {
+  const upstreams = new Set(Array.from(config.routes.values(), (route) => route.core.to));
+  for (const upstream of config.upstreams.values()) {
+    if (!upstreams.has(upstream.name)) warn(upstream.at, 'unused-upstream', `no route leads to "${upstream.name}"`);
+  }
+  const plans = new Set(Array.from(config.tenants.values(), (tenant) => tenant.settings.plan));
+  for (const plan of config.plans.values()) {
+    if (!plans.has(plan.name)) warn(plan.at, 'unused-plan', `no tenant has the plan "${plan.name}"`);
+  }
+}

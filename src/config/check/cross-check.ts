@@ -1,0 +1,123 @@
+// Cross-checks: what no single setting can know is wrong. Names that lead nowhere, matches that tie, settings that exclude
+// each other.
+import { relative } from 'node:path';
+import { MatchTable } from '../../route/table.ts';
+import type { MapEntry, Node, Place } from '../../schema/node.ts';
+import { didYouMean } from '../../schema/suggest.ts';
+import { isAuthenticated, isSet, placeOf, type RouteConfig, type RoutesConfig } from '../format/routes-config.ts';
+import type { Names } from '../load/assemble.ts';
+import type { Findings } from './finding.ts';
+
+/**
+ * Reports everything that is wrong between the sound parts of a configuration.
+ *
+ * @param root the file as it was read, for the little that can be said of routes that are not sound
+ */
+export function crossCheck(config: RoutesConfig, root: Node, names: Names, findings: Findings): void {
+  const declared = (section: string) => names.get(section) ?? NO_NAMES;
+  checkConflicts(config, findings);
+  for (const route of config.routes.values()) {
+    checkUpstream(route.core.to, placeOf(route, ['to']), declared('upstreams'), findings);
+    checkRewrites(route, findings);
+    checkFallback(route, findings);
+    checkWebSocket(route, findings);
+  }
+  for (const { key, value } of entriesOf(entryOf(root, 'routes'))) {
+    const to = config.routes.has(key) ? undefined : entryOf(value, 'to');
+    if (to?.kind === 'scalar' && to.text !== '') checkUpstream(to.text, to.at, declared('upstreams'), findings);
+  }
+  checkOverrides(config, declared('routes'), findings);
+}
+
+const NO_NAMES: ReadonlyMap<string, Place> = new Map();
+
+function checkUpstream(to: string, at: Place, upstreams: ReadonlyMap<string, Place>, findings: Findings): void {
+  if (upstreams.has(to)) return;
+  const hint = didYouMean(to, upstreams.keys()) ?? 'name it under `upstreams`';
+  findings.add(at, 'unknown-upstream', `there is no upstream "${to}"`, hint);
+}
+
+function entriesOf(node: Node | undefined): readonly MapEntry[] {
+  return node?.kind === 'map' ? node.entries : [];
+}
+
+function entryOf(node: Node, key: string): Node | undefined {
+  return entriesOf(node).find((entry) => entry.key === key)?.value;
+}
+
+function checkConflicts(config: RoutesConfig, findings: Findings): void {
+  const entries = Array.from(config.routes.values(), (route) => ({
+    name: route.name,
+    match: route.core.match,
+    value: route,
+  }));
+  for (const conflict of MatchTable.build(entries).conflicts) {
+    const [a, b] = [config.routes.get(conflict.a), config.routes.get(conflict.b)];
+    if (a === undefined || b === undefined) continue;
+    const other = placeOf(a, ['match']);
+    const where = `${relative('', other.file) || other.file}:${other.line}`;
+    const message = `"${b.name}" and "${a.name}" (${where}) could both win a request, and neither is more specific`;
+    findings.add(
+      placeOf(b, ['match']),
+      'match-conflict',
+      message,
+      'give one a literal segment, another method or a condition',
+    );
+  }
+}
+
+function checkRewrites(route: RouteConfig, findings: Findings): void {
+  if (!isSet(route, 'rewrite') || !isSet(route, 'strip_prefix')) return;
+  const message = 'rewrite and strip_prefix both say what the upstream is asked for';
+  findings.add(
+    placeOf(route, ['strip_prefix']),
+    'two-rewrites',
+    message,
+    'keep one; the other may come from `defaults`',
+  );
+}
+
+/** Statuses whose answers have no body (RFC 9110 §6.4.1). */
+const BODILESS = new Set([204, 205, 304]);
+
+function checkFallback(route: RouteConfig, findings: Findings): void {
+  const { fallback } = route.core;
+  if (!fallback || fallback.body === undefined || !BODILESS.has(fallback.status)) return;
+  const message = `an answer with status ${fallback.status} has no body`;
+  findings.add(placeOf(route, ['fallback', 'body']), 'fallback-body', message, 'remove the body, or use status 200');
+}
+
+function checkWebSocket(route: RouteConfig, findings: Findings): void {
+  const { websocket, match } = route.core;
+  if (!websocket) return;
+  const at = placeOf(route, ['websocket']);
+  if (match.methods !== undefined && !match.methods.includes('GET')) {
+    findings.add(
+      at,
+      'websocket-method',
+      'a WebSocket begins with GET, which this route does not match',
+      'match GET, too',
+    );
+  }
+  if (isSet(route, 'body')) {
+    const message = 'a WebSocket begins with a request without a body, which `body` would refuse';
+    findings.add(at, 'websocket-body', message, 'give the upgrades a route of their own');
+  }
+}
+
+function checkOverrides(config: RoutesConfig, routes: ReadonlyMap<string, Place>, findings: Findings): void {
+  for (const tenant of config.tenants.values()) {
+    for (const name of tenant.settings.limits.keys()) {
+      const at = placeOf(tenant, ['limits', name]);
+      const route = config.routes.get(name);
+      if (!routes.has(name)) {
+        findings.add(at, 'unknown-route', `there is no route "${name}"`, didYouMean(name, routes.keys()));
+      } else if (route !== undefined && !isAuthenticated(route)) {
+        const message = `"${name}" is open: nobody is identified there, so no tenant has a limit of its own`;
+        findings.add(at, 'override-of-open', message, 'remove this line, or give the route `auth: key`');
+      } else if (route?.core.disabled) {
+        findings.add(at, 'disabled-route', `"${name}" is disabled`, undefined, 'warning');
+      }
+    }
+  }
+}

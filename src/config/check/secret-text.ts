@@ -1,0 +1,210 @@
+// Where a configuration file holds secrets, by its text alone: it is asked of files that do not parse, too. In doubt it is one.
+import { nearestWord } from '../../schema/suggest.ts';
+import { isSecretName } from '../../telemetry/secrets.ts';
+import type { Finding } from './finding.ts';
+
+/** A part of a text by offsets, `end` excluded. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A key of a map, as far as a text that may be broken has one. */
+const KEY = /(?<![\w.-])(["']?)([\w.-]+)\1\s*:(?=\s|["'[{&!|>*]|$)/g;
+const PRIVATE_KEY = /-----BEGIN[^-\n]*PRIVATE KEY-----(?:(?!-----END)[\s\S])*/g;
+/** Sections of entries whose names people choose: a route may be called `sessions`. */
+const NAMING = new Set(['plans', 'routes', 'tenants', 'upstreams']);
+const MAP_FOLLOWS = /[ \t]*(?:\{|(?:#[^\n]*)?\r?\n\s*["']?[\w.-]+["']?\s*:)/y;
+
+/** The values below `keys` and below names that tell of a secret, misspelt ones included, and private keys; in order. */
+export function secretSpans(text: string): readonly Span[] {
+  const spans = Array.from(text.matchAll(PRIVATE_KEY), ({ 0: pem, index }) => ({
+    start: index,
+    end: index + pem.length,
+  }));
+  const known = new Map<string, boolean>();
+  let section = '';
+  let entryColumn = 0;
+  let end = 0;
+  for (const match of text.matchAll(KEY)) {
+    const { index } = match;
+    if (index < end) continue;
+    const name = match[2] ?? '';
+    const lineStart = text.lastIndexOf('\n', index - 1) + 1;
+    const before = text.slice(lineStart, index);
+    const column = index - lineStart;
+    const starts = /^[\s?-]*$/.test(before);
+    if (starts && column === 0) {
+      section = name;
+      entryColumn = 0;
+    } else if (starts && entryColumn === 0) {
+      entryColumn = column;
+    }
+    let isSecret = known.get(name);
+    if (isSecret === undefined) {
+      isSecret = holdsSecret(name);
+      known.set(name, isSecret);
+    }
+    const from = index + match[0].length;
+    if (!isSecret && !(name === 'key' && isBlockScalar(text, from))) continue;
+    if (starts && column === entryColumn && NAMING.has(section) && isSecretName(name) && isMap(text, from)) continue;
+    end = starts
+      ? Math.max(endOfBlock(text, from, column), endOfFlow(text, from, false))
+      : endOfFlow(text, from, isInFlow(before));
+    spans.push({ start: from, end });
+  }
+  return merged(spans.toSorted((a, b) => a.start - b.start));
+}
+
+function merged(spans: readonly Span[]): readonly Span[] {
+  const apart: Span[] = [];
+  for (const span of spans) {
+    const last = apart.at(-1);
+    if (last === undefined || last.end < span.start) apart.push(span);
+    else apart[apart.length - 1] = { start: last.start, end: Math.max(last.end, span.end) };
+  }
+  return apart;
+}
+
+/** Settings whose names are near to those of secrets. */
+const NOT_MISSPELT = new Set(['auth', 'key']);
+
+function holdsSecret(name: string): boolean {
+  if (NOT_MISSPELT.has(name)) return false;
+  return isSecretName(name) || nearestWord(name, ['keys', 'authorization', 'password']) !== undefined;
+}
+
+/** `key: |`: a private key, or what is left of one. */
+function isBlockScalar(text: string, from: number): boolean {
+  return /^[ \t]*[|>]/.test(text.slice(from, from + 16));
+}
+
+function isMap(text: string, from: number): boolean {
+  MAP_FOLLOWS.lastIndex = from;
+  return MAP_FOLLOWS.test(text);
+}
+
+function isInFlow(before: string): boolean {
+  const opened = before.match(/[{[]/g)?.length ?? 0;
+  return opened > (before.match(/[}\]]/g)?.length ?? 0);
+}
+
+/** The end of the lines that belong to a key in that column: those deeper than it, and list items below it. */
+function endOfBlock(text: string, from: number, column: number): number {
+  let end = endOfLine(text, from);
+  for (let next = end; next < text.length; next = endOfLine(text, next + 1)) {
+    const indent = /^[ \t]*/.exec(text.slice(next + 1, next + 2 + column))?.[0].length ?? 0;
+    const first = text.charAt(next + 1 + indent);
+    const isBlank = first === '' || first === '\n' || first === '\r';
+    if (!isBlank && indent <= column && !(indent === column && first === '-')) break;
+    if (!isBlank) end = endOfLine(text, next + 1);
+  }
+  return end;
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  return end < 0 ? text.length : end;
+}
+
+const ANOTHER_KEY = /\s*(?:(["'])[^"'\n]*\1|[^\s"',[\]{}:]+)\s*:(?=\s|["'[{]|$)/y;
+
+/** The end of a value inside braces: what closes them, or a comma before another key. What is never closed has no end. */
+function endOfFlow(text: string, from: number, isInside: boolean): number {
+  let depth = 0;
+  /** A quote or a bracket here opens something; later it is a part of plain text. */
+  let isFresh = true;
+  for (let at = from; at < text.length; at++) {
+    const character = text.charAt(at);
+    if (isFresh && (character === '"' || character === "'")) {
+      at = closingQuote(text, at);
+      isFresh = false;
+    } else if (isFresh && (character === '[' || character === '{')) {
+      depth++;
+    } else if (character === ']' || character === '}') {
+      if (depth === 0) return at;
+      depth--;
+      isFresh = false;
+    } else if (character === ',') {
+      ANOTHER_KEY.lastIndex = at + 1;
+      if (depth === 0 && ANOTHER_KEY.test(text)) return at;
+      isFresh = true;
+    } else if (character === '\n') {
+      if (depth === 0 && !isInside) return at;
+    } else if (character === ':') {
+      isFresh = true;
+    } else if (character !== ' ' && character !== '\t') {
+      isFresh = false;
+    }
+  }
+  return text.length;
+}
+
+function closingQuote(text: string, opening: number): number {
+  const quote = text.charAt(opening);
+  for (let at = opening + 1; at < text.length; at++) {
+    const character = text.charAt(at);
+    if (character === quote) return at;
+    if (character === '\\' && quote === '"') at++;
+  }
+  return text.length;
+}
+
+/** A reference is none of the secret's text. */
+const REFERENCE_OR_CHARACTER = /\$\{[^}]*\}|^\s*-\s|[^\s[\]{},:"']/g;
+
+/** The same text with a dot for each character of a secret; what separates values stays, and so do references. */
+export function covered(text: string): string {
+  return text.replaceAll(REFERENCE_OR_CHARACTER, (part) => (part.length > 1 ? part : '•'));
+}
+
+const REFERENCE = /\$\{[^}]*\}/g;
+const WORD = /[^\s[\]{}(),:;"'*&!?|>`•…\\]+/g;
+/** Shorter ones may stand in any message by chance. */
+const TELLING = 8;
+/** A message quotes no more than so much of a long line: the last word may be cut. */
+const CUT = 16;
+
+/** The findings of the file with this text, none of which quotes a secret that stands in it. */
+export function withoutSecrets(findings: readonly Finding[], file: string, text: string): readonly Finding[] {
+  if (findings.length === 0) return findings;
+  const spans = secretSpans(text);
+  if (spans.length === 0) return findings;
+  const everywhere = new Set(spans.flatMap((span) => wordsOf(text, span)).filter((word) => word.length >= TELLING));
+  const lines = lineOffsets(text);
+  return findings.map((finding) => {
+    const start = finding.at.file === file ? lines[finding.at.line - 1] : undefined;
+    const near = start === undefined ? [] : touching(spans, start, endOfLine(text, start));
+    const here = near.flatMap((span) => wordsOf(text, span));
+    const isSecret = (word: string): boolean =>
+      everywhere.has(word) || here.some((secret) => secret === word || (word.length >= CUT && secret.startsWith(word)));
+    const hide = (said: string): string => said.replaceAll(WORD, (word) => (isSecret(word) ? '•••' : word));
+    const { message, hint } = finding;
+    return { ...finding, message: hide(message), ...(hint !== undefined && { hint: hide(hint) }) };
+  });
+}
+
+function wordsOf(text: string, { start, end }: Span): readonly string[] {
+  return text.slice(start, end).replaceAll(REFERENCE, ' ').match(WORD) ?? [];
+}
+
+/** The spans that have a part between two offsets, from among those of {@link secretSpans}. */
+export function touching(spans: readonly Span[], start: number, end: number): readonly Span[] {
+  let low = 0;
+  let high = spans.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((spans[middle]?.end ?? 0) > start) high = middle;
+    else low = middle + 1;
+  }
+  const found: Span[] = [];
+  for (let span = spans[low]; span !== undefined && span.start < end; span = spans[++low]) found.push(span);
+  return found;
+}
+
+/** Where each line of a text starts. */
+export function lineOffsets(text: string): readonly number[] {
+  const offsets = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) offsets.push(at + 1);
+  return offsets;
+}

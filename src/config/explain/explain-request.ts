@@ -1,0 +1,71 @@
+// What would happen to one request, as far as the configuration alone can tell: `sluice route`.
+import { auth } from '../../policies/auth.ts';
+import { explainMatch, type MatchReason } from '../../route/explain-match.ts';
+import type { MatchRequest } from '../../route/table.ts';
+import { isAuthenticated, type RouteConfig, type RoutesConfig, type TenantConfig } from '../format/routes-config.ts';
+import { activePolicies, type Explanation } from './explain-route.ts';
+
+export interface RequestExplanation {
+  /** Name of the route that serves the request. */
+  readonly route: string | undefined;
+  /** Routes that come near, and why each is not the one. */
+  readonly others: readonly MatchReason[];
+  readonly policies: Explanation['policies'];
+  /** `401: no API key`, or `goes to orders`. */
+  readonly outcome: string;
+}
+
+/**
+ * Explains a request.
+ *
+ * @param tenant whose key it would carry; undefined: that of the key among its headers, if there is one
+ */
+export function explainRequest(config: RoutesConfig, request: MatchRequest, tenant?: TenantConfig): RequestExplanation {
+  const entries = Array.from(config.routes.values(), ({ name, core }) => ({ name, match: core.match, value: name }));
+  const { winner, allow, others } = explainMatch(entries, request);
+  const route = winner === undefined ? undefined : config.routes.get(winner);
+  if (route === undefined)
+    return { route: undefined, others, policies: [], outcome: unmatched(request, allow, others) };
+  const caller = tenant ?? identified(config, request);
+  const outcome = refusalOf(route, request, caller) ?? `goes to ${route.core.to}, unless a policy refuses it`;
+  const known = typeof caller === 'string' ? undefined : caller;
+  return { route: route.name, others, policies: activePolicies(config, route, known), outcome };
+}
+
+function unmatched({ path }: MatchRequest, allow: readonly string[], others: readonly MatchReason[]): string {
+  if (allow.length > 0) return `405: this path takes ${allow.join(', ')}`;
+  const isSpelled = path.includes(ENCODED_SLASH) && others.some(({ miss }) => miss === 'spelling');
+  return isSpelled ? '400: an encoded slash makes it the path of another route' : '404: no route has this path';
+}
+
+const ENCODED_SLASH = '%2F';
+const BEARER = /^bearer +/i;
+
+/** Whose key the request has, or why it is nobody's. */
+function identified({ tenants, tenantTable }: RoutesConfig, request: MatchRequest): TenantConfig | string {
+  const authorization = request.header('authorization') ?? '';
+  const bearer = BEARER.test(authorization) ? authorization.replace(BEARER, '').trim() : '';
+  const key = request.header('x-api-key') || bearer;
+  if (key === '') return 'it needs an API key (see --tenant, or send one with -H)';
+  if (bearer !== '' && bearer !== key) return 'it has two API keys that differ';
+  const owner = tenantTable.identify(key)?.tenant.id;
+  return (owner === undefined ? undefined : tenants.get(owner)) ?? 'no tenant has this key';
+}
+
+/** What refuses the request whatever its body and the traffic; the gateway asks in this order. */
+function refusalOf(route: RouteConfig, { path }: MatchRequest, caller: TenantConfig | string): string | undefined {
+  const { core, tree } = route;
+  if (core.disabled) return '503: the route is disabled';
+  if (path.includes(ENCODED_SLASH) && core.encoded_slashes !== true) {
+    const unless = core.encoded_slashes === undefined ? ', unless http.encoded_slashes allows it' : '';
+    return `400: the path has an encoded slash${unless}`;
+  }
+  if (!isAuthenticated(route)) return undefined;
+  if (typeof caller === 'string') return `401: ${caller}`;
+  if (caller.settings.disabled) return `403: ${caller.name} is disabled`;
+  const ways = auth.schema.decode(tree.entries.get('auth')) ?? [];
+  const roles = ways.map(({ key }) => key.roles);
+  const missing = roles.map((needed) => needed.filter((role) => !caller.settings.roles.includes(role)));
+  if (missing.some((each) => each.length === 0)) return undefined;
+  return `403: ${caller.name} lacks ${missing.map((each) => each.join(' and ')).join(', or ')}`;
+}

@@ -1,0 +1,78 @@
+// A checked routes.yaml as the rest of Sluice sees it: decoded settings to build from, merged trees to explain from.
+import type { ConfiguredPolicy } from '../../policies/index.ts';
+import type { MapSetting, Place, Setting } from '../../schema/node.ts';
+import { nearest } from '../../schema/settings.ts';
+import type { PlanSettings, TenantSettings } from '../../tenant/settings.ts';
+import type { TenantTable } from '../../tenant/tenants.ts';
+import type { UpstreamSettings } from '../../upstream/settings.ts';
+import type { RouteCore } from './route-settings.ts';
+
+/** A named entry of routes.yaml. */
+export interface Entry {
+  readonly name: string;
+  /** The name in the file. */
+  readonly at: Place;
+  /** Its settings in long form: every layer merged, defaults filled in, each value with its origin. */
+  readonly tree: MapSetting;
+}
+
+export interface RouteConfig extends Entry {
+  readonly core: RouteCore;
+  /** All policies there are, in the order of `policies/index.ts`; some of them ask for nothing here. */
+  readonly policies: readonly ConfiguredPolicy[];
+  /** Whether the route names a breaker itself, and so has one of its own (label `route:NAME`). */
+  readonly ownBreaker: boolean;
+  /** What the route itself says, without the layers below. */
+  readonly own: MapSetting;
+}
+
+export interface UpstreamConfig extends Entry {
+  readonly settings: UpstreamSettings;
+}
+
+export interface PlanConfig extends Entry {
+  readonly settings: PlanSettings;
+}
+
+export interface TenantConfig extends Entry {
+  readonly settings: TenantSettings;
+}
+
+/** All of routes.yaml. Maps keep the order of the file. */
+export interface RoutesConfig {
+  /** routes.yaml as it was named; paths in it are relative to its folder. */
+  readonly file: string;
+  readonly plans: ReadonlyMap<string, PlanConfig>;
+  readonly tenants: ReadonlyMap<string, TenantConfig>;
+  readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
+  readonly routes: ReadonlyMap<string, RouteConfig>;
+  /** Who may call, ready to identify callers. */
+  readonly tenantTable: TenantTable;
+}
+
+/** Where the value at `path` stands in the file, or the nearest value above it that does. */
+export function placeOf(entry: Entry, path: readonly (string | number)[]): Place {
+  for (let length = path.length; length > 0; length--) {
+    const { at } = nearest(entry.tree, path.slice(0, length));
+    if (at !== 'default' && at !== entry.tree.at) return at;
+  }
+  return entry.at;
+}
+
+/** The setting at exactly `path`; undefined when there is none. */
+export function settingAt(tree: Setting, path: readonly string[]): Setting | undefined {
+  let found: Setting | undefined = tree;
+  for (const step of path) found = found?.kind === 'map' ? found.entries.get(step) : undefined;
+  return found;
+}
+
+/** Whether a route has a setting of that name that is not switched off. */
+export function isSet(route: RouteConfig, name: string): boolean {
+  const setting = route.tree.entries.get(name);
+  return setting !== undefined && !(setting.kind === 'leaf' && setting.value === null);
+}
+
+/** Whether a route identifies its caller. */
+export function isAuthenticated(route: RouteConfig): boolean {
+  return isSet(route, 'auth');
+}

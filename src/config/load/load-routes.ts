@@ -1,0 +1,94 @@
+// routes.yaml → a checked, typed configuration, or everything that is wrong with it: read → expand → normalise → merge →
+// decode → cross-check. Nothing here throws on bad input, and nothing runs a policy.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { SchemaCompiler } from '../../policies/json/compiler.ts';
+import type { Node, Place, Report } from '../../schema/schema.ts';
+import { crossCheck } from '../check/cross-check.ts';
+import { type Finding, Findings } from '../check/finding.ts';
+import { checkSchemas } from '../check/schemas.ts';
+import { withoutSecrets } from '../check/secret-text.ts';
+import type { RoutesConfig } from '../format/routes-config.ts';
+import { routesFile } from '../format/routes-file.ts';
+import { type Environment, readSource } from '../read/read-source.ts';
+import { assemble, type Names } from './assemble.ts';
+
+/** What was read. */
+export interface LoadedRoutes {
+  /** By file, line and column; none quotes a secret. */
+  readonly findings: readonly Finding[];
+  /** There when no finding is an error. */
+  readonly config?: RoutesConfig;
+  /** Everything to watch, as absolute paths: the file and what it refers to, also what is missing. */
+  readonly files: readonly string[];
+  /** Names the content of all the files, for people and metrics; hexadecimal. */
+  readonly hash: string;
+  /** Holds every schema of the routes, compiled; the next load takes over what has not changed. */
+  readonly schemas: SchemaCompiler;
+}
+
+/**
+ * Reads and checks a routes file.
+ *
+ * @param file as the user names it: findings name it the same way
+ * @param env what `${env:…}` refers to
+ * @param previous the schemas of the load before this one
+ */
+export async function loadRoutes(file: string, env: Environment, previous?: SchemaCompiler): Promise<LoadedRoutes> {
+  const source = await readSource(file, env);
+  const findings = new Findings();
+  for (const finding of source.findings) findings.push(finding);
+  const config = source.root && build(file, source.root, findings);
+  const schemas = new SchemaCompiler(previous);
+  if (config !== undefined) await checkSchemas(config, schemas, findings);
+  const files = new Set([...source.files.map((each) => resolve(each)), ...schemas.files]);
+  return {
+    findings: withoutSecrets(findings.all, file, source.text),
+    ...(config !== undefined && findings.errors === 0 && { config }),
+    files: [...files],
+    hash: await contentHash(files),
+    schemas,
+  };
+}
+
+/** What is sound of the configuration; undefined when there is not even the shape of one. */
+function build(file: string, root: Node, findings: Findings): RoutesConfig | undefined {
+  const tree = routesFile.normalise(root, withoutConsequences(findings));
+  if (tree?.kind !== 'map') return undefined;
+  const names = namesOf(root);
+  const config = assemble(file, tree, names, findings);
+  crossCheck(config, root, names, findings);
+  return config;
+}
+
+/** A reference that led nowhere was reported where it stands: that what is left of it has no meaning says nothing new. */
+function withoutConsequences(findings: Findings): Report {
+  const told = new Set(findings.all.map(({ at }) => placeKey(at)));
+  return {
+    add(at, code, message, hint, severity) {
+      if (!told.has(placeKey(at))) findings.add(at, code, message, hint, severity);
+    },
+  };
+}
+
+function placeKey({ file, line, column }: Place): string {
+  return `${file}:${line}:${column}`;
+}
+
+function namesOf(root: Node): Names {
+  return new Map(root.kind === 'map' ? root.entries.map(({ key, value }) => [key, keysOf(value)]) : []);
+}
+
+function keysOf(node: Node): ReadonlyMap<string, Place> {
+  return new Map(node.kind === 'map' ? node.entries.map(({ key, keyAt }) => [key, keyAt]) : []);
+}
+
+async function contentHash(files: Iterable<string>): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of files) {
+    const content = await readFile(file).catch(() => Buffer.alloc(0));
+    hash.update(`${file.length}:${file}${content.length}:`).update(content);
+  }
+  return hash.digest('hex').slice(0, 16);
+}

@@ -1,0 +1,51 @@
+// One configuration file as a tree: read, parsed, `${…}` expanded, with everything that must be watched.
+import { readFile } from 'node:fs/promises';
+import type { Node } from '../../schema/node.ts';
+import type { Finding } from '../check/finding.ts';
+import { expand } from './expand.ts';
+import { readYaml } from './yaml.ts';
+
+/** What processes are given: names to values. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Source {
+  /** Missing when the file cannot be read or is not YAML. */
+  readonly root: Node | undefined;
+  readonly findings: readonly Finding[];
+  /** The file itself and every `${file:}` in it, also those that are missing. */
+  readonly files: readonly string[];
+  /** As it was read. */
+  readonly text: string;
+}
+
+/** Reads `file`. A file that cannot be read is a finding at its beginning. */
+export async function readSource(file: string, env: Environment): Promise<Source> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    return { root: undefined, findings: [unreadable(file, error)], files: [file], text: '' };
+  }
+  const parsed = readYaml(text, file);
+  if (parsed.root === undefined) return { root: undefined, findings: parsed.findings, files: [file], text };
+  const expanded = await expand(parsed.root, env);
+  const findings = [...parsed.findings, ...expanded.findings];
+  return { root: expanded.root, findings, files: [file, ...expanded.files], text };
+}
+
+function unreadable(file: string, error: unknown): Finding {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const why = REASONS.get(code) ?? `it cannot be read (${code})`;
+  return {
+    at: { file, line: 1, column: 1, length: 0 },
+    code: 'no-file',
+    severity: 'error',
+    message: `${file}: ${why}`,
+  };
+}
+
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'there is no such file'],
+  ['EACCES', 'this process may not read it'],
+  ['EISDIR', 'it is a folder, not a file'],
+]);

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { Finding } from '../../../src/config/check/finding.ts';
+import { findingsText } from '../../../src/config/check/finding-text.ts';
+import { withoutSecrets } from '../../../src/config/check/secret-text.ts';
+import { loadGateway } from '../../../src/config/load/load-gateway.ts';
+import { temporaryDirectory } from '../../support/files.ts';
+import { load } from '../load/routes.ts';
+
+const finding = (line: number, message = 'no', hint?: string): Finding => ({
+  at: { file: 'routes.yaml', line, column: 1, length: 1 },
+  code: 'bad',
+  severity: 'error',
+  message,
+  ...(hint !== undefined && { hint }),
+});
+
+/** Every line of a file as findings about it show them. */
+function shownLines(text: string): string {
+  const findings = text.split('\n').map((_, index) => finding(index + 1));
+  return findingsText(findings, { textOf: () => text, colour: false });
+}
+
+describe('lines with a secret', () => {
+  const spellings: Readonly<Record<string, string>> = {
+    'a key in a flow map': 'tenants:\n  bob: { keys: K3Y, plan: pro }',
+    'a key with spaces, in a flow map': 'tenants:\n  bob: { keys: a K3Y b, plan: pro }',
+    'a quoted key in a flow map': 'tenants:\n  bob: { "keys": "a, K3Y", plan: pro }',
+    'a quoted key without a space': 'tenants:\n  bob: {"keys":"K3Y",plan: pro}',
+    'several keys': 'tenants:\n  bob: { plan: pro, keys: [\'x\', "y]", K3Y] }',
+    'keys whose comma was not meant': 'tenants:\n  bob: { keys: x, K3Y, plan: pro }',
+    'list items': 'tenants:\n  erin:\n    keys:\n      - x\n\n      - K3Y\n    plan: pro',
+    'list items that are not indented': 'tenants:\n  erin:\n    keys:\n    - K3Y\n    plan: pro',
+    'a list over several lines': 'tenants:\n  erin:\n    keys: [x,\nK3Y\n    ]\n    plan: pro',
+    'a misspelt name': 'tenants:\n  bob: { kesy: [K3Y], plan: pro }',
+    'keys without a tenant': 'tenants:\n  keys:\n    - K3Y\nplans: { plan: pro }',
+    'a second colon on the line': 'tenants:\n  bob:\n    keys: K3Y, plna: x\n    plan: pro',
+    'an explicit key': 'tenants:\n  bob:\n    ? keys\n    : - K3Y\n    plan: pro',
+    'a bracket that is not closed': 'tenants:\n  ann: { plan: pro }\n  bob: { keys: [K3Y, plna: K3Y }',
+    'a quote that is not closed': 'tenants:\n  ann: { plan: pro }\n  bob: { keys: "x, plna: K3Y }',
+    'a header': 'routes:\n  a: { plan: pro, headers: { request: { set: { authorization: "Basic K3Y" } } } }',
+    'a header over two lines': 'plan: pro\nset:\n  Authorization:\n    Basic\n    K3Y\nx: 1',
+    'a password': 'plan: pro\nadmin:\n  password: a"K3Y\n',
+    'a comment': 'plan: pro\n# keys: K3Y\n',
+    'a private key':
+      'tls:\n  key: |\n    -----BEGIN PRIVATE KEY-----\n    K3Y\n    -----END PRIVATE KEY-----\nplan: pro',
+    'a private key in quotes':
+      'tls: { key: "-----BEGIN EC PRIVATE KEY-----\n  K3Y\n  -----END EC PRIVATE KEY-----" }\nplan: pro',
+    'a private key without its beginning': 'tls:\n  key: |\n    K3Y\nplan: pro',
+  };
+  for (const [what, text] of Object.entries(spellings)) {
+    it(`do not show ${what}`, () => {
+      const shown = shownLines(text.replaceAll('K3Y', 'bob-key'));
+      assert.doesNotMatch(shown, /bob-key/);
+      assert.match(shown, /plan/);
+      assert.match(shown, /pro/);
+    });
+  }
+
+  it('keep the lines around them readable, and references', () => {
+    const text =
+      'tenants:\n  bob: { keys: "${env:BOB}", plan: pro }\nroutes:\n  sessions:\n    match: GET /a\n    auth: { key: { roles: [r] } }';
+    assert.match(shownLines(text), /bob: \{ keys: "\$\{env:BOB\}", plan: pro \}/);
+    assert.match(shownLines(text), /match: GET \/a/);
+    assert.match(shownLines(text), /roles: \[r\]/);
+  });
+});
+
+describe('messages', () => {
+  it('do not quote a secret of the line they are about, nor a long one from elsewhere', () => {
+    const text = 'a:\n  keys: pw1, plna: x\n  b: { token: a-long-password }';
+    const [own, other] = withoutSecrets(
+      [finding(2, 'a second ": "', 'quote it: "pw1, plna: x"'), finding(1, 'not "a-long-password", pw1')],
+      'routes.yaml',
+      text,
+    );
+    assert.equal(own?.hint, 'quote it: "•••, •••: •••"');
+    assert.equal(other?.message, 'not "•••", pw1');
+  });
+
+  it('of a load are without them, whatever is wrong with the file', async (t) => {
+    for (const tenant of [
+      '{ keys: slc-secret-1, slc-secret-2, plan: pro }',
+      '{ keys: { slc-secret-1: 2 } }',
+      '{ keys: [*slc-secret-1] }',
+      '{ keys: @slc-secret-1 }',
+      '{ keys: [{slc-secret-1}] }',
+      '{ keys: [sha256: slc-secret-1] }',
+      '{ headers: { authorization: "slc-secret-1\\n" } }',
+      '\n    keys: slc-secret-1, plna: x',
+      '\n    keys: "slc-secret-1" x',
+      '\n    keys: slc-secret-1\n    - x',
+    ]) {
+      const { findings, config } = await load(t, `version: 1\ntenants:\n  bob: ${tenant}\n`);
+      assert.equal(config, undefined);
+      assert.notEqual(findings.length, 0);
+      assert.doesNotMatch(JSON.stringify(findings), /slc-secret/, tenant);
+    }
+  });
+
+  it('of the process settings are without them, too', async (t) => {
+    for (const token of ['hunter2, x: 1', '@hunter2', '{ hunter2: 1 }', '"hunter2 x"', '[hunter2]']) {
+      const folder = await temporaryDirectory(t, { 'gateway.yaml': `admin:\n  token: ${token}\n` });
+      const { findings, config } = await loadGateway(join(folder, 'gateway.yaml'), {});
+      assert.equal(config, undefined, token);
+      assert.doesNotMatch(JSON.stringify(findings), /hunter2/, token);
+    }
+  });
+});
