@@ -1,0 +1,29 @@
+// `sluice check`: everything that is wrong or risky with routes.yaml and the process settings, at once.
+import { audit } from '../config/check/audit.ts';
+import { type Finding, sortFindings } from '../config/check/finding.ts';
+import { rehearse } from '../config/check/rehearse.ts';
+import { loadGateway } from '../config/load/load-gateway.ts';
+import { type LoadedRoutes, loadRoutes } from '../config/load/load-routes.ts';
+import { findingsJson, showFindings } from './findings.ts';
+import { DEFAULT_ROUTES, type Verb } from './verb.ts';
+
+export const check: Verb = {
+  name: 'check',
+  usage: '[--strict]',
+  summary: 'syntax, schema, references, conflicts, audit; all findings at once',
+  flags: ['strict'],
+  words: 0,
+  async run(_words, flags, terminal) {
+    const gateway = await loadGateway(flags.config, terminal.env);
+    const routes = await loadRoutes(flags.routes ?? DEFAULT_ROUTES, terminal.env);
+    const findings = sortFindings([...gateway.findings, ...routes.findings, ...(await deeper(routes))]);
+    if (flags.json) terminal.out(findingsJson(findings));
+    else terminal.out(findings.length === 0 ? 'no findings\n' : showFindings(findings, terminal.colour));
+    return findings.some((finding) => flags.strict || finding.severity === 'error') ? 1 : 0;
+  },
+};
+
+/** What can be said of a file only once it is sound. */
+async function deeper({ config, schemas }: LoadedRoutes): Promise<readonly Finding[]> {
+  return config === undefined ? [] : [...(await rehearse(config, schemas)), ...audit(config)];
+}
