@@ -1,0 +1,10 @@
+// argv → verb. Exit codes: 0 fine, 1 error findings, 2 usage; `serve` adds 78 for a file it will not start with.
+import process from 'node:process';
+import { run } from './cli/run.ts';
+
+process.exitCode = await run(process.argv.slice(2), {
+  env: process.env,
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  colour: process.stdout.isTTY && !process.env['NO_COLOR'],
+});
