@@ -1,0 +1,254 @@
+// A gateway in someone's own Express app, process and project.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import express from 'express';
+import supertest from 'supertest';
+import { ConfigurationError, createGateway } from '../../src/index.ts';
+import { embedGateway } from '../support/embedded-gateway.ts';
+import { temporaryDirectory } from '../support/files.ts';
+import { startOrigin } from '../support/origin.ts';
+import { rawRequest } from '../support/raw.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const run = promisify(execFile);
+
+const routes = (upstream: string): Readonly<Record<string, unknown>> => ({
+  version: 1,
+  upstreams: { origin: upstream },
+  routes: {
+    item: { match: 'GET /items/{id}', to: 'origin', auth: 'none' },
+    create: { match: 'POST /items', to: 'origin', auth: 'none' },
+  },
+});
+
+test('it is mounted below a path, between middleware and routes of the app', async (t) => {
+  const origin = await startOrigin(t);
+  const ends: string[] = [];
+  const { url } = await embedGateway(t, routes(origin.url), ({ app }) =>
+    express()
+      .use((request, response, next) => {
+        response.setHeader('x-before', request.method);
+        response.on('finish', () => ends.push(request.originalUrl));
+        next();
+      })
+      .get('/own', (_request, response) => void response.send('own'))
+      .use('/api', app)
+      .use((_request, response) => void response.status(404).send('not of the gateway')),
+  );
+  const client = supertest(url);
+  await client.get('/own').expect(200, 'own');
+  await client.get('/api/items/7?a=1').expect(200).expect('x-before', 'GET').expect('x-request-id', /./);
+  assert.equal((await origin.request(0)).url, '/items/7?a=1');
+  await client.post('/api/items').send({ a: 1 }).expect(200);
+  assert.equal((await origin.request(1)).body.toString(), '{"a":1}');
+  // Everything below the mount point is the gateway's, also what it refuses.
+  await client
+    .get('/api/nothing')
+    .expect(404)
+    .expect('content-type', /problem/);
+  await client.get('/nothing').expect(404, 'not of the gateway');
+  assert.deepEqual(ends, ['/own', '/api/items/7?a=1', '/api/items', '/api/nothing', '/nothing']);
+});
+
+test('attach() brings what a handler cannot see: limits and parser errors are problems there, too', async (t) => {
+  const origin = await startOrigin(t);
+  const { url } = await embedGateway(t, routes(origin.url), ({ app }) => express().use('/api', app));
+  const answer = await rawRequest(
+    t,
+    Number(new URL(url).port),
+    'GET /api/items/7 HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n',
+  );
+  assert.equal(answer.status, 400);
+  assert.match(answer.body.toString(), /"code":"request\./);
+});
+
+test('a body that someone has read before it is a clear 500, not a hang', async (t) => {
+  const origin = await startOrigin(t);
+  const { url } = await embedGateway(t, routes(origin.url), ({ app }) => express().use(express.json(), app));
+  const answer = await supertest(url).post('/items').send({ a: 1 }).expect(500);
+  assert.equal(JSON.parse(answer.text).code, 'request.body_taken');
+  assert.equal(JSON.parse(answer.text).title, 'Something else has read the request body');
+  assert.equal(origin.started, 0);
+});
+
+test('files with errors reject, with findings', async (t) => {
+  const directory = await temporaryDirectory(t, { 'routes.yaml': 'version: 1\nrouts: {}\n' });
+  await assert.rejects(createGateway({ routes: `${directory}/routes.yaml`, env: {}, log: '/dev/null' }), (error) => {
+    assert.ok(error instanceof ConfigurationError);
+    assert.ok(error.findings.some(({ code }) => code === 'unknown-key'));
+    return true;
+  });
+});
+
+test('reload() resolves to whether the files are in service', async (t) => {
+  const origin = await startOrigin(t);
+  const { gateway, url, directory } = await embedGateway(t, routes(origin.url));
+  const file = join(directory, 'routes.yaml');
+  const good = await readFile(file, 'utf8');
+  await writeFile(file, good.replace('/items/{id}', '/things/{id}'));
+  assert.equal(await gateway.reload(), true);
+  await supertest(url).get('/things/1').expect(200);
+  await writeFile(file, 'version: 1\nroutes: {');
+  assert.equal(await gateway.reload(), false);
+  assert.equal(await gateway.reload(), false);
+  await supertest(url).get('/things/1').expect(200);
+  await writeFile(file, good);
+  // Asked for twice at once, it is done once more after what is running, for both.
+  assert.deepEqual(await Promise.all([gateway.reload(), gateway.reload(), gateway.reload()]), [true, true, true]);
+  await supertest(url).get('/items/1').expect(200);
+});
+
+test('two gateways in one process share nothing', async (t) => {
+  const [left, right] = [await startOrigin(t), await startOrigin(t)];
+  const limited = (upstream: string): Readonly<Record<string, unknown>> => ({
+    version: 1,
+    upstreams: { origin: upstream },
+    routes: { item: { match: 'GET /items/{id}', to: 'origin', auth: 'none', limit: '1/h' } },
+  });
+  const a = await embedGateway(t, limited(left.url));
+  const b = await embedGateway(t, limited(right.url));
+  await supertest(a.url).get('/items/1').expect(200);
+  await supertest(a.url).get('/items/1').expect(429);
+  await supertest(b.url).get('/items/1').expect(200);
+  assert.deepEqual([left.started, right.started], [1, 1]);
+  const scraped = await supertest(createServer(b.gateway.admin)).get('/metrics').expect(200);
+  assert.doesNotMatch(scraped.text, /code="429"/);
+});
+
+test('after close() nothing keeps the process alive', async (t) => {
+  const origin = await startOrigin(t);
+  const directory = await temporaryDirectory(t, {
+    'routes.yaml': JSON.stringify({
+      ...routes(origin.url),
+      upstreams: { origin: { targets: origin.url, health: { path: '/', every: '1s' } } },
+    }),
+    'gateway.yaml': '{}',
+    'embed.ts': `
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createGateway } from '${ROOT}/src/index.ts';
+const gateway = await createGateway({ routes: 'routes.yaml', config: 'gateway.yaml', env: {}, log: 'gateway.log' });
+const server = createServer(gateway.app);
+gateway.attach(server);
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+const answer = await fetch('http://127.0.0.1:' + server.address().port + '/items/1');
+console.log(answer.status, await answer.text());
+server.close();
+server.closeAllConnections();
+await gateway.close();
+await gateway.close();
+`,
+  });
+  const { stdout, stderr } = await run(process.execPath, ['embed.ts'], { cwd: directory, timeout: 15_000 });
+  assert.deepEqual([stdout, stderr], ['200 {"ok":true}\n', '']);
+  assert.equal(origin.connections, 0);
+});
+
+test('what is built runs, and its types are enough to embed it and to write a policy', async (t) => {
+  const directory = await temporaryDirectory(t, {
+    'package.json': '{ "type": "module", "private": true }',
+    'tsconfig.json': JSON.stringify({
+      compilerOptions: {
+        target: 'es2024',
+        module: 'nodenext',
+        types: ['node'],
+        strict: true,
+        noEmit: true,
+        skipLibCheck: false,
+        exactOptionalPropertyTypes: true,
+      },
+      include: ['*.ts'],
+    }),
+    'consumer.ts': CONSUMER,
+  });
+  const tsc = join(ROOT, 'node_modules/.bin/tsc');
+  await run(tsc, ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(directory, 'node_modules/sluice/dist')]);
+  await cp(join(ROOT, 'package.json'), join(directory, 'node_modules/sluice/package.json'));
+  // What Sluice depends on is found as it would be beside it: in the folder above.
+  for (const name of [
+    '@types',
+    'express',
+    'undici',
+    'undici-types',
+    'ajv',
+    'ajv-formats',
+    'yaml',
+    'pino',
+    'prom-client',
+    'opossum',
+    'ipaddr.js',
+    'http-proxy-middleware',
+  ]) {
+    await symlink(join(ROOT, 'node_modules', name), join(directory, 'node_modules', name));
+  }
+  await run(tsc, ['-p', directory]).catch((error: unknown) => {
+    assert.fail(error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error));
+  });
+  const { stdout } = await run(
+    process.execPath,
+    [join(directory, 'node_modules/sluice/dist/main.js'), 'check', '--json'],
+    {
+      cwd: directory,
+    },
+  ).catch((error: unknown) => ({ stdout: error instanceof Error && 'stdout' in error ? String(error.stdout) : '' }));
+  assert.match(stdout, /"no-file"/);
+});
+
+/** A consumer's project. Each \`isKnown\` fails to compile when the type it is given is \`any\`. */
+const CONSUMER = `
+import { createServer } from 'node:http';
+import {
+  ConfigurationError, createGateway, definePolicy, defineProblem, s, slot,
+  type Env, type Exchange, type Finding, type Gateway, type GatewayConfig, type GatewayOptions, type Policy,
+  type PolicyDefinition, type Problem, type Slot, type Verdict,
+} from 'sluice';
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+const isKnown = <T>(_value: T, ..._any: IsAny<T> extends true ? ['this is any'] : []): void => {};
+
+const CLOSED: Problem = defineProblem('shop.closed', 503, 'Closed', 'http_request_denied');
+const seen: Slot<number> = slot<number>();
+
+class Audit implements Policy {
+  readonly #env: Env;
+  constructor(env: Env) { this.#env = env; }
+  onRequest(x: Exchange): Verdict {
+    seen.set(x, x.startedAt);
+    isKnown(x.tenant); isKnown(x.route); isKnown(x.body); isKnown(x.reply); isKnown(x.tally);
+    isKnown(this.#env.tenants); isKnown(this.#env.metrics); isKnown(this.#env.schemas); isKnown(this.#env.modules);
+    return x.header('x-open') === '1' ? undefined : x.refuse(CLOSED, 'come back', 5);
+  }
+  async close(): Promise<void> {}
+}
+
+export const audit = definePolicy({
+  name: 'audit',
+  summary: 'An audit',
+  schema: s.object({ every: s.duration({ doc: 'How often', default: '5s' }), tags: s.list(s.string({ doc: 'Tag' }), { doc: 'Tags', default: [] }) }, { doc: 'Audit' }),
+  problems: [CLOSED],
+  create(settings, env) {
+    const every: number = settings.every;
+    isKnown(settings.every); isKnown(settings.tags);
+    return every > 0 ? new Audit(env) : undefined;
+  },
+});
+export const definition: PolicyDefinition<'audit', s.Infer<typeof audit.schema>> = audit;
+
+const options: GatewayOptions = { routes: 'routes.yaml', onFindings: (findings: readonly Finding[]) => isKnown(findings[0]?.at) };
+try {
+  const gateway: Gateway = await createGateway(options);
+  const settings: GatewayConfig = gateway.settings;
+  isKnown(settings.listen); isKnown(gateway.app); isKnown(gateway.admin); isKnown(gateway.events); isKnown(gateway.metrics);
+  const server = createServer(gateway.app);
+  gateway.attach(server);
+  await gateway.close();
+} catch (error) {
+  if (error instanceof ConfigurationError) isKnown(error.findings);
+}
+`;

@@ -1,0 +1,79 @@
+// All connections to a target are taken: what waits for one, gives up, or is not to blame.
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, before, beforeEach, suite, test } from 'node:test';
+import { suiteCleanUp } from '../support/clean-up.ts';
+import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { type Origin, startOrigin } from '../support/origin.ts';
+import { rawConnect } from '../support/raw.ts';
+import { eventually } from '../support/wait.ts';
+
+suite('a target whose connections are all taken', () => {
+  let origin: Origin;
+  let gateway: RunningGateway;
+  let held: ServerResponse[] = [];
+  const t = suiteCleanUp(after);
+  const ask = (path: string) => fetch(gateway.url + path);
+  const release = () => {
+    for (const response of held) response.end('{}');
+  };
+
+  before(async () => {
+    origin = await startOrigin(t, (request, response) => {
+      if (request.url.startsWith('/held')) held.push(response);
+      else response.end('{}');
+    });
+    gateway = await startGateway(t, {
+      routes: {
+        version: 1,
+        defaults: { auth: 'none', retry: 0 },
+        upstreams: { small: { targets: origin.url, connections: 2, breaker: { min: 1, failures: '1%' } } },
+        routes: {
+          held: { match: '/held/{id}', to: 'small' },
+          quick: { match: '/quick/{id}', to: 'small' },
+          impatient: { match: '/impatient/{id}', to: 'small', timeout: '200ms' },
+        },
+      },
+    });
+  });
+
+  beforeEach(async () => {
+    held = [];
+    const already = origin.received.length;
+    for (const id of [1, 2]) void ask(`/held/${id}`);
+    await eventually(() => origin.received.length === already + 2, 'both connections to be taken');
+  });
+
+  test('has the next request wait for its turn', async () => {
+    const waiting = Promise.all([ask('/quick/1'), ask('/quick/2'), ask('/quick/3')]);
+    release();
+    assert.deepEqual(
+      (await waiting).map(({ status }) => status),
+      [200, 200, 200],
+    );
+  });
+
+  test('is not to blame when one waits too long: 503, and the breaker stays closed', async () => {
+    const answer = await ask('/impatient/1');
+    assert.equal(answer.status, 503);
+    assert.ok(answer.headers.has('retry-after'));
+    assert.equal(JSON.parse(await answer.text()).code, 'upstream.busy');
+    release();
+    assert.equal((await ask('/quick/4')).status, 200);
+  });
+
+  test('never hears of a request whose client has left the line', async (each) => {
+    const client = await rawConnect(each, gateway.port);
+    client.send('POST /quick/left HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}');
+    const lines = gateway.log.access.length;
+    await eventually(async () => {
+      const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+      return metrics.includes('sluice_http_requests_in_flight{route="quick"} 1');
+    }, 'it to stand in line');
+    client.reset();
+    await eventually(() => gateway.log.access.length > lines, 'its log line');
+    release();
+    assert.equal((await ask('/quick/5')).status, 200);
+    assert.ok(!origin.received.some(({ url }) => url === '/quick/left'));
+  });
+});
