@@ -1,0 +1,81 @@
+// The routes files Sluice is measured with. JSON is YAML, so they are written as values.
+import { createHash } from 'node:crypto';
+
+/** Whose requests the load sends. */
+export const KEY = 'slc_bench_0000000000000000000000000000000000';
+
+export interface SluiceFiles {
+  routes(originPort: number): string;
+}
+
+interface Shape {
+  /** Routes beside the ones under load. */
+  readonly otherRoutes?: number;
+  /** Tenants beside the one that calls. */
+  readonly otherTenants?: number;
+}
+
+const ORDER_SCHEMA = {
+  type: 'object',
+  required: ['customer', 'items'],
+  additionalProperties: false,
+  properties: {
+    customer: { type: 'string', minLength: 1 },
+    note: { type: 'string' },
+    items: {
+      type: 'array',
+      minItems: 1,
+      items: {
+        type: 'object',
+        required: ['sku', 'quantity'],
+        additionalProperties: false,
+        properties: {
+          sku: { type: 'string', pattern: '^[A-Z]{3}-[0-9]{4}$' },
+          quantity: { type: 'integer', minimum: 1 },
+        },
+      },
+    },
+  },
+};
+
+/** One kilobyte that {@link ORDER_SCHEMA} accepts. */
+export const ORDER = JSON.stringify({
+  customer: 'c-1',
+  note: 'x'.repeat(640),
+  items: Array.from({ length: 10 }, (_, i) => ({ sku: `ABC-${1000 + i}`, quantity: i + 1 })),
+});
+
+/** The full chain on every route: key, plan limit, route limit, breaker, retry, request ID, metrics, access log. */
+export function fullChain({ otherRoutes = 0, otherTenants = 0 }: Shape = {}): SluiceFiles {
+  return {
+    routes: (originPort) =>
+      JSON.stringify({
+        version: 1,
+        defaults: { auth: 'key', timeout: '5s', retry: 2, limit: '1000000/s' },
+        plans: { large: { limit: '1000000/s' } },
+        tenants: { bench: { plan: 'large', keys: KEY }, ...Object.fromEntries(range(otherTenants).map(tenant)) },
+        upstreams: { origin: `http://127.0.0.1:${originPort}` },
+        routes: {
+          ...Object.fromEntries(range(otherRoutes).map(route)),
+          'get-item': { match: 'GET /v1/items/{id}', to: 'origin' },
+          large: { match: 'GET,POST /large', to: 'origin', body_max: 'none' },
+          'plain-order': { match: 'POST /v1/plain', to: 'origin' },
+          'checked-order': { match: 'POST /v1/checked', to: 'origin', body: ORDER_SCHEMA },
+          'limited-item': { match: 'GET /v1/limited', to: 'origin', limit: { rate: '1/h', burst: 1 } },
+        },
+      }),
+  };
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
+
+function route(index: number): [string, unknown] {
+  return [`route-${index}`, { match: `GET /v1/area-${index % 100}/things-${index}/{id}`, to: 'origin' }];
+}
+
+function tenant(index: number): [string, unknown] {
+  const hash = createHash('sha256').update(`tenant ${index}`).digest('hex');
+  return [`tenant-${index}`, { plan: 'large', keys: `sha256:${hash}` }];
+}
