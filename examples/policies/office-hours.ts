@@ -1,6 +1,6 @@
 // A policy of one's own: requests are taken in office hours only. In a route:
 //   use: { module: ./examples/policies/office-hours.ts, with: { from: 8, to: 18 } }
-import { definePolicy, defineProblem, s } from '../../src/index.ts'; // from 'sluice' where it is installed
+import { definePolicy, defineProblem, s } from 'sluice';
 
 const CLOSED = defineProblem('office_hours.closed', 503, 'Outside office hours', 'http_request_denied');
 
