@@ -6,5 +6,5 @@ process.exitCode = await run(process.argv.slice(2), {
   env: process.env,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
-  colour: process.stdout.isTTY && !process.env['NO_COLOR'],
+  colour: process.stdout.isTTY && process.stderr.isTTY && !process.env['NO_COLOR'],
 });

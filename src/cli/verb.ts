@@ -33,7 +33,7 @@ export interface Terminal {
   out(text: string): void;
   /** Messages about the command: standard error. */
   err(text: string): void;
-  /** Whether `out` is a terminal that shows colours. */
+  /** Whether both are a terminal that shows colours. */
   readonly colour: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface Verb {
 /** Flags that every verb takes. */
 export const COMMON_FLAGS: readonly FlagName[] = ['routes', 'config', 'json', 'help', 'version'];
 
-/** The words do not say what to do: shown with the verb's usage, exit 2. */
+/** The words do not say what to do: exit 2. */
 export class UsageError extends Error {
   readonly hint: string | undefined;
 
