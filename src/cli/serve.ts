@@ -1,6 +1,10 @@
 // `sluice serve`: the gateway as a process. Exit 78 (EX_CONFIG of sysexits.h) when a file has errors.
+import { inspect } from 'node:util';
 import type { Finding } from '../config/check/finding.ts';
 import { ConfigurationError, createGateway, type Gateway } from '../create-gateway.ts';
+import { culprit } from '../policies/module-context.ts';
+import { reportIncident } from '../telemetry/incident.ts';
+import { errorOf } from '../telemetry/thrown.ts';
 import { findingsJson, showFindings } from './findings.ts';
 import { ListenError, listen, type Servers } from './listen.ts';
 import type { Terminal } from './verb.ts';
@@ -23,6 +27,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const { terminal } = options;
   const gateway = await start(options);
   if (gateway === undefined) return EX_CONFIG;
+  process.on('uncaughtException', (thrown) => onUncaught(thrown, gateway, terminal));
   let servers: Servers;
   try {
     servers = await listen(gateway);
@@ -56,6 +61,19 @@ async function start({ routesFile, configFile, json, terminal }: ServeOptions): 
     show(error.findings);
     return undefined;
   }
+}
+
+/**
+ * What an own module throws where nothing catches it costs its own request at most, not everyone's. Any other bug may have left
+ * anything half-done: the process ends, as it would have by itself.
+ */
+function onUncaught(thrown: unknown, { events }: Gateway, terminal: Terminal): void {
+  const error = errorOf(thrown);
+  const owner = culprit(thrown);
+  reportIncident(events, error, { request_id: owner?.requestId, module: owner?.module, route: owner?.route });
+  if (owner !== undefined) return owner.fail?.(error);
+  terminal.err(`sluice: ${inspect(thrown)}\n`);
+  process.exit(1);
 }
 
 /** The first SIGTERM or SIGINT drains; a second one ends the process at once. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import express from 'express';
 import type { Exchange } from '../exchange/exchange.ts';
 import { watchAnswer } from './middleware-answer.ts';
+import { type ModuleContext, runAs } from './module-context.ts';
 import type { Maybe, Policy, Verdict } from './policy.ts';
 
 /** `next()` and `next('route')` carry on; any other argument is an error. */
@@ -11,16 +12,19 @@ export type ExpressMiddleware = (req: IncomingMessage, res: ServerResponse, next
 
 export class MiddlewarePolicy implements Policy {
   readonly #middleware: ExpressMiddleware;
+  readonly #module: string;
 
-  constructor(middleware: ExpressMiddleware) {
+  /** @param module whose middleware it is, as `use` names it */
+  constructor(middleware: ExpressMiddleware, module: string) {
     this.#middleware = middleware;
+    this.#module = module;
   }
 
   onRequest(x: Exchange): Maybe<Verdict> {
     makeExpress(x.req, x.res);
     watchAnswer(x);
-    const call = new Call(x);
-    const returned = this.#middleware(x.req, x.res, call.next);
+    const call = new Call(x, this.#module);
+    const returned = runAs(call, this.#middleware, x.req, x.res, call.next);
     if (call.isOver) return call.verdict();
     return call.wait(returned);
   }
@@ -38,14 +42,24 @@ function makeExpress(req: IncomingMessage, res: ServerResponse): void {
 }
 
 /** One request's way through one middleware. */
-class Call {
+class Call implements ModuleContext {
+  readonly module: string;
   readonly #x: Exchange;
   #error: Error | undefined = undefined;
   #done = false;
   #settle: (() => void) | undefined = undefined;
 
-  constructor(x: Exchange) {
+  constructor(x: Exchange, module: string) {
     this.#x = x;
+    this.module = module;
+  }
+
+  get route(): string {
+    return this.#x.route?.name ?? '';
+  }
+
+  get requestId(): string {
+    return this.#x.requestId;
   }
 
   get isOver(): boolean {
@@ -59,6 +73,11 @@ class Call {
     this.#error = failureOf(error);
     this.#settle?.();
   };
+
+  /** What it has thrown where nothing catches it: it will not call `next` any more. */
+  fail(error: Error): void {
+    this.next(error);
+  }
 
   /** Throws what was given to `next`: the edge answers 500 with an incident. */
   verdict(): Verdict {

@@ -23,14 +23,22 @@ export function faultText(thrown: unknown): string {
 }
 
 /** Of a syntax error the first line of the stack is the place; of any other, the first frame in a file of the engineer's. */
-function placeOf({ stack = '' }: Error): string | undefined {
-  for (const line of stack.split('\n')) {
-    const [, file, number] = PLACE.exec(line) ?? [];
-    if (file === undefined) continue;
-    const url = file.startsWith('/') ? pathToFileURL(file) : new URL(file);
-    if (isOwn(url.href)) return `${fileURLToPath(url)}:${number}`;
-  }
+function placeOf(error: Error): string | undefined {
+  for (const { url, line } of framesOf(error)) if (isOwn(url.href)) return `${fileURLToPath(url)}:${line}`;
   return undefined;
+}
+
+/** The files whose code threw, the innermost first. */
+export function filesOnStack(thrown: unknown): readonly string[] {
+  return thrown instanceof Error ? Array.from(framesOf(thrown), ({ url }) => fileURLToPath(url)) : [];
+}
+
+function* framesOf({ stack = '' }: Error): Generator<{ readonly url: URL; readonly line: string }> {
+  for (const text of stack.split('\n')) {
+    const [, file, line] = PLACE.exec(text) ?? [];
+    if (file !== undefined && line !== undefined)
+      yield { url: file.startsWith('/') ? pathToFileURL(file) : new URL(file), line };
+  }
 }
 
 /** `    at create (file:///srv/audit.ts?sluice=3:12:5)`, `    at /srv/audit.cjs:12:5`, or `file:///srv/audit.ts:12` alone. */

@@ -7,6 +7,7 @@ import { createRequire, registerHooks } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { messageOf } from '../telemetry/thrown.ts';
+import { claimFiles, runAs } from './module-context.ts';
 import { faultText, isOwn, SLUICE_INDEX } from './module-fault.ts';
 
 /** A module as a configuration names it. */
@@ -49,13 +50,13 @@ export class ModuleLoader {
     if (known !== undefined && isCurrent(known.files)) return known;
     let loading = this.#loading.get(path);
     if (loading === undefined) {
-      loading = this.#loadAnew(path).finally(() => this.#loading.delete(path));
+      loading = this.#loadAnew(path, reference.specifier).finally(() => this.#loading.delete(path));
       this.#loading.set(path, loading);
     }
     return loading;
   }
 
-  async #loadAnew(path: string): Promise<ModuleVersion> {
+  async #loadAnew(path: string, module: string): Promise<ModuleVersion> {
     const files = new Map([[path, hashOf(path)]]);
     const isCommonJs = /\.c[jt]s$/.test(path) || cache[path] !== undefined;
     // The cache of CommonJS goes by file name alone: what the last version was made of is read again.
@@ -63,8 +64,11 @@ export class ModuleLoader {
     const version = String(++versions);
     closures.set(version, files);
     install();
-    const loaded = isCommonJs ? requireDefault(path) : await importDefault(path, version);
+    const loaded = isCommonJs
+      ? runAs({ module }, requireDefault, path)
+      : await runAs({ module }, importDefault, path, version);
     closures.delete(version);
+    claimFiles(module, files.keys());
     const made: ModuleVersion = { files, loaded };
     this.#versions.set(path, made);
     return made;

@@ -1,10 +1,12 @@
 // use: a platform engineer's own policies, and Express middleware, in the order they are listed.
 import { resolve } from 'node:path';
+import type { Exchange } from '../exchange/exchange.ts';
 import * as s from '../schema/schema.ts';
 import { type ExpressMiddleware, MiddlewarePolicy } from './middleware.ts';
+import { type ModuleContext, runAs } from './module-context.ts';
 import { faultText } from './module-fault.ts';
 import type { LoadedModule, ModuleReference } from './module-loader.ts';
-import { definePolicy, type Env, type Policy, type PolicyDefinition } from './policy.ts';
+import { definePolicy, type Env, type Maybe, type Policy, type PolicyDefinition, type Verdict } from './policy.ts';
 import { Sequence } from './sequence.ts';
 
 /** The setting that names a module, remembering which file it is relative to. */
@@ -81,9 +83,11 @@ export const use = definePolicy({
   async create(entries, env) {
     const built: Policy[] = [];
     for (const [index, { module: reference, with: options }] of (entries ?? []).entries()) {
+      const { specifier } = reference;
       const loaded = await env.modules.load(reference);
-      const policy = await build(loaded, options, env, (message, hint) => {
-        const issue = { path: [index, 'module'], code: 'use', message: `"${reference.specifier}" ${message}` };
+      const context = { module: specifier, route: env.route };
+      const policy = await runAs(context, build, loaded, options, env, context, (message, hint) => {
+        const issue = { path: [index, 'module'], code: 'use', message: `"${specifier}" ${message}` };
         env.report(hint === undefined ? issue : { ...issue, hint });
       });
       if (policy !== undefined) built.push(policy);
@@ -100,6 +104,7 @@ async function build(
   loaded: LoadedModule,
   options: s.Node | undefined,
   env: Env,
+  context: ModuleContext,
   complain: Complain,
 ): Promise<Policy | undefined> {
   if ('error' in loaded) {
@@ -108,8 +113,11 @@ async function build(
   }
   const { exported } = loaded;
   try {
-    if (isDefinition(exported)) return await fromDefinition(exported, options, env);
-    if (isFunction(exported)) return fromExpress(exported, options, complain);
+    if (isDefinition(exported)) {
+      const policy = await fromDefinition(exported, options, env);
+      return policy && new OwnPolicy(policy, context);
+    }
+    if (isFunction(exported)) return fromExpress(exported, options, context.module, complain);
   } catch (error) {
     complain(`failed: ${faultText(error)}`);
     return undefined;
@@ -154,9 +162,46 @@ async function fromDefinition(
   return sound ? await create(settings, env) : undefined;
 }
 
+/** A policy that a module has made: what it starts runs on the module's behalf. */
+class OwnPolicy implements Policy {
+  readonly #policy: Policy;
+  readonly #context: ModuleContext;
+
+  constructor(policy: Policy, context: ModuleContext) {
+    this.#policy = policy;
+    this.#context = context;
+  }
+
+  onRequest(x: Exchange): Maybe<Verdict> {
+    return this.#policy.onRequest === undefined ? undefined : runAs(this.#context, ask, this.#policy, x);
+  }
+
+  onResponse(x: Exchange): void {
+    if (this.#policy.onResponse !== undefined) runAs(this.#context, answer, this.#policy, x);
+  }
+
+  onEnd(x: Exchange): void {
+    if (this.#policy.onEnd !== undefined) runAs(this.#context, end, this.#policy, x);
+  }
+
+  async close(): Promise<void> {
+    await runAs(this.#context, close, this.#policy);
+  }
+}
+
+const ask = (policy: Policy, x: Exchange): Maybe<Verdict> => policy.onRequest?.(x);
+const answer = (policy: Policy, x: Exchange): void => policy.onResponse?.(x);
+const end = (policy: Policy, x: Exchange): void => policy.onEnd?.(x);
+const close = async (policy: Policy): Promise<void> => policy.close?.();
+
 type AnyFunction = (...args: never) => unknown;
 
-function fromExpress(exported: AnyFunction, options: s.Node | undefined, complain: Complain): Policy | undefined {
+function fromExpress(
+  exported: AnyFunction,
+  options: s.Node | undefined,
+  module: string,
+  complain: Complain,
+): Policy | undefined {
   // With options, or when it takes at most one argument, it is a factory: (options) => (req, res, next) => …
   const isFactory = options !== undefined || exported.length <= 1;
   const made: unknown = isFactory ? Reflect.apply(exported, undefined, [optionsOf(options)]) : exported;
@@ -169,7 +214,7 @@ function fromExpress(exported: AnyFunction, options: s.Node | undefined, complai
     return undefined;
   }
   const middleware: ExpressMiddleware = (req, res, next) => Reflect.apply(made, undefined, [req, res, next]);
-  return new MiddlewarePolicy(middleware);
+  return new MiddlewarePolicy(middleware, module);
 }
 
 function optionsOf(options: s.Node | undefined): unknown {

@@ -75,7 +75,8 @@ export class Pipeline implements Unwinding {
       })
       .catch((error: unknown) => {
         clearTimeout(timer);
-        crash(x, error, this.#incidents);
+        if (late) this.#incidents(x, error);
+        else crash(x, error, this.#incidents);
       });
   }
 

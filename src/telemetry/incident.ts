@@ -1,7 +1,7 @@
 // A bug of ours: logged once with its stack under an id, which is all that a client is told.
 import { randomUUID } from 'node:crypto';
-import { inspect } from 'node:util';
 import type { EventLog } from './events.ts';
+import { errorOf } from './thrown.ts';
 
 const incidents = new WeakMap<object, string>();
 
@@ -21,9 +21,6 @@ export function reportIncident(
   if (known !== undefined) return known;
   const incidentId = randomUUID();
   if (typeof thrown === 'object' && thrown !== null) incidents.set(thrown, incidentId);
-  // Whatever was thrown, its own stack or else the way here is what finds the bug.
-  const error =
-    thrown instanceof Error ? thrown : new Error(`thrown, but not an Error: ${inspect(thrown, { depth: 0 })}`);
-  events.log('error', 'incident', { incident_id: incidentId, ...fields, error });
+  events.log('error', 'incident', { incident_id: incidentId, ...fields, error: errorOf(thrown) });
   return incidentId;
 }
