@@ -18,13 +18,15 @@ prom-client's \`process_*\` and \`nodejs_*\`.
 | \`method\` | of the request; \`_OTHER\` for unusual ones, and for those beyond a route's limit of series |
 | \`code\`, \`class\` | status of the answer, \`200\` or \`2xx\`; 499 when the client left before it was complete |
 | \`source\` | who answered: \`upstream\`, or \`gateway\` for refusals, fallbacks and middleware |
-| \`result\` of an attempt | \`ok\` (an answer below 500), \`5xx\`, or what kept it from answering |
+| \`result\` of an attempt | \`ok\` (an answer below 500), \`5xx\`, or what kept it from answering: \`timeout\`, \`connect\`, \`dns\`, \`tls\`, \`reset\`, \`protocol\`; \`aborted\` when that was not the upstream's doing (the client left or sent no more, no connection was free) |
+| \`result\` of a reload | \`success\`, \`failure\` |
 | \`outcome\` of a retry | \`success\`, \`failed\`, or why there was none: \`budget_exhausted\`, \`not_replayable\`, \`deadline\` |
 | \`outcome\` of a tenant | \`ok\`, \`client_error\`, \`server_error\`, or \`limited\`: the gateway's own 429 |
 | \`policy\`, \`decision\` | \`limit\`, \`plan\`, \`concurrency\` or \`plan_concurrency\`; whether it let the request pass: \`allow\`, \`reject\` |
 | \`reason\` | of a refusal, the \`code\` of its [problem](errors.md) in short; of an answer cut off, why |
 | \`pointer\`, \`kind\` | where an answer broke its schema (\`_other\` beyond a route's limit), and how: \`missing\`, \`type\`, \`unexpected\`, \`enum\` |
 | \`state\`, \`to\` | of a target \`healthy\`, \`unhealthy\`, \`ejected\`; of a breaker \`closed\`, \`open\`, \`half_open\` |
+| \`percentile\` | of the delays in a window: \`50\`, \`99\`, and \`100\` for the longest |
 | \`metric\` | name of a metric that ran out of series |
 
 | metric | type | labels | what it counts |

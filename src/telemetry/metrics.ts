@@ -101,7 +101,7 @@ export class Metrics {
     this.#configInfo = gauge('sluice_config_info', 'Hash of the configuration in use.', 'hash');
     const logLines = counter('sluice_log_lines_dropped_total', 'Log lines given up: their destination is too slow.');
     const logWrites = counter('sluice_log_write_errors_total', 'Writes of log lines that failed, as on a full disk.');
-    const lag = gauge('sluice_eventloop_lag_seconds', 'Delay of the event loop over 15 seconds.', 'quantile');
+    const lag = gauge('sluice_eventloop_lag_seconds', 'Delay of the event loop over 15 seconds.', 'percentile');
     const build = gauge('sluice_build_info', 'Version of the gateway and its runtime.', 'version', 'node');
     this.#families = [
       ...this.#routeFamilies.all,

@@ -201,7 +201,7 @@ test('reloads show in count, state, time and hash', async () => {
 test('the process, its version and its event loop are there', async () => {
   const lines = await scrape();
   assert.ok(lines.includes(`sluice_build_info{version="1.2.3",node="${process.versions.node}"} 1`));
-  assert.ok(lines.includes('sluice_eventloop_lag_seconds{quantile="0.99"} 0'));
+  assert.ok(lines.includes('sluice_eventloop_lag_seconds{percentile="99"} 0'));
   assert.ok(lines.some((line) => line.startsWith('process_cpu_seconds_total ')));
   assert.ok((await scrape('openmetrics')).includes('# TYPE process_cpu_seconds counter'));
 });
@@ -213,7 +213,7 @@ test('event-loop lag is that of the last whole window', async () => {
   mock.timers.reset();
   const lines = (await scrape('prometheus', watched)).join('\n');
   watched.close();
-  assert.match(lines, /^sluice_eventloop_lag_seconds\{quantile="1"\} [\d.e-]+$/m);
+  assert.match(lines, /^sluice_eventloop_lag_seconds\{percentile="100"\} [\d.e-]+$/m);
 });
 
 test('no family or series appears twice, and every line is one that Prometheus reads', async () => {
@@ -226,6 +226,30 @@ test('no family or series appears twice, and every line is one that Prometheus r
   for (const line of lines) if (!line.startsWith('# ')) assert.match(line, sample);
   const names = lines.map((line) => line.replace(/ [^ ]+$/, ''));
   assert.equal(new Set(names).size, names.length);
+});
+
+test('what `promtool check metrics` frowns at is not there', async () => {
+  const lines = await scrape();
+  const types = lines.flatMap((line) => {
+    const [, name = '', type = ''] = /^# TYPE (\S+) (\S+)$/.exec(line) ?? [];
+    return name === '' ? [] : [{ name, type }];
+  });
+  assert.ok(types.length > 0);
+  assert.deepEqual(
+    types.filter(({ name, type }) => name.endsWith('_total') !== (type === 'counter')),
+    [],
+    'counters, and only they, end in _total',
+  );
+  assert.deepEqual(
+    types.filter(({ name, type }) => name.includes(type)),
+    [],
+    'a name does not say its type',
+  );
+  assert.deepEqual(
+    lines.filter((line) => /[{,]quantile="/.test(line)),
+    [],
+    'quantile is the label of summaries, and there are none',
+  );
 });
 
 test('200 busy routes stay under 20,000 series', async () => {
