@@ -124,6 +124,8 @@ Sluice is ready. In another terminal:
 More to see:
   429      for i in $(seq 8); do curl -s -o /dev/null -w '%{http_code} ' ${url}/v1/items; done; echo
   failure  kill ${catalogPids[0]}                (one catalog of two: nobody notices; then kill ${catalogPids[1]}: the fallback answers)
+  breaker  for i in $(seq 20); do curl -s -o /dev/null -w '%{http_code} ' ${url}/v1/items/GATE-01 -H 'X-Api-Key: ${demoKey}'; done; echo
+           (with both catalogs gone: 502, then 503 at once; bring one back, and within 10 s it is 200 again)
   reload   edit routes.yaml and save it; then break it: the last good one stays
   metrics  curl -s ${admin}/metrics | grep sluice_http_requests_total
   the CLI  export SLUICE_DEMO_KEY='${demoKey}' && npm run sluice -- explain create-order
