@@ -1,5 +1,5 @@
 // `npm run docs`: writes docs/settings.md and config/routes.schema.json from the schemas, the one place where a setting is
-// described, and docs/metrics.md from the registry.
+// described, and docs/metrics.md from the metrics of the gateway.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gatewaySchema } from '../src/config/format/gateway-schema.ts';

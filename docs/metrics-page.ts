@@ -1,4 +1,4 @@
-// docs/metrics.md: the metrics as the registry declares them, under what their labels mean.
+// docs/metrics.md: the metrics as the gateway declares them, under what their labels mean.
 import { join } from 'node:path';
 import { Metrics } from '../src/telemetry/metrics.ts';
 
@@ -37,19 +37,9 @@ prom-client's \`process_*\` and \`nodejs_*\`.
 export function metricsPage(): string {
   const metrics = new Metrics({ version: '', maxTenants: 0 });
   metrics.close();
-  const rows = metrics.registry.getMetricsAsArray().map((metric) => {
-    const { name, help } = metric;
-    return `| \`${name}\` | ${String(fieldOf(metric, 'type'))} | ${labelsOf(metric)} | ${help} |\n`;
-  });
+  const rows = metrics.families.map(
+    ({ name, type, labels, help }) =>
+      `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |\n`,
+  );
   return INTRODUCTION + rows.toSorted().join('');
-}
-
-function labelsOf(metric: object): string {
-  const labels: unknown = fieldOf(metric, 'labelNames');
-  return Array.isArray(labels) ? labels.map((label) => `\`${label}\``).join(', ') : '';
-}
-
-/** What prom-client sets and leaves out of its types. */
-function fieldOf(metric: object, name: string): unknown {
-  return Object.entries(metric).find(([key]) => key === name)?.[1];
 }

@@ -17,12 +17,8 @@ export class GatewayView implements AdminView {
   constructor(machine: Machine, configuration: Configuration, host: Host) {
     this.#machine = machine;
     this.#configuration = configuration;
-    this.metrics = {
-      exposition: (format) => {
-        this.#refreshGauges(host);
-        return host.metrics.exposition(format);
-      },
-    };
+    this.metrics = host.metrics;
+    host.metrics.refreshWith(() => this.#refreshGauges(host));
   }
 
   ready(): Readiness {

@@ -1,7 +1,6 @@
-// Metric families whose series are plain cells: a request adds to a number it holds, and only a scrape sees labels.
+// Metric families whose series are plain cells: a request adds to a number it holds, and only a scrape sees labels. prom-client
+// knows each of them by name, labels and type, and reads its cells when it is asked.
 import {
-  type MetricObjectWithValues,
-  type MetricValue,
   type MetricValueWithName,
   Counter as PromCounter,
   Gauge as PromGauge,
@@ -15,16 +14,14 @@ import { type LabelSet, SeriesTable } from './series.ts';
 export interface FamilySettings {
   readonly name: string;
   readonly help: string;
-  readonly labels?: readonly string[];
+  readonly labels: readonly string[];
 }
 
 /** Text formats of `GET /metrics`: Prometheus 0.0.4 and OpenMetrics 1.0. */
 export type ExpositionFormat = 'prometheus' | 'openmetrics';
 
 /** What a scrape needs of a family, whatever its type. */
-export interface Family {
-  readonly name: string;
-  readonly help: string;
+export interface Family extends FamilySettings {
   readonly type: 'counter' | 'gauge' | 'histogram';
   /** The lines of one owner at a time, so that whoever writes them can pause between two. */
   samples(format: ExpositionFormat): Generator<string>;
@@ -65,119 +62,95 @@ class HistogramCell implements Histogram {
   }
 }
 
-function* numberSamples(name: string, table: SeriesTable<NumberCell>): Generator<string> {
-  for (const [owner, cells] of table.owners) {
-    const ownerText = table.ownerText(owner);
-    let text = '';
-    for (const cell of cells) text += `${name}${braced(ownerText, cell.labels.text)} ${sampleValue(cell.value)}\n`;
-    yield text;
-  }
-}
+/** What every family has: cells by their labels. */
+abstract class CellFamily<Cell extends { readonly labels: LabelSet }> implements Family {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  abstract readonly type: Family['type'];
+  protected readonly table: SeriesTable<Cell>;
 
-function numberValues(table: SeriesTable<NumberCell>): MetricValue<string>[] {
-  const values: MetricValue<string>[] = [];
-  for (const [owner, cells] of table.owners) {
-    for (const cell of cells) values.push({ value: cell.value, labels: table.object(owner, cell.labels) });
+  constructor({ name, help, labels }: FamilySettings, make: (labels: LabelSet) => Cell) {
+    this.name = name;
+    this.help = help;
+    this.labels = labels;
+    this.table = new SeriesTable(labels, make);
   }
-  return values;
-}
 
-/**
- * A counter family; registered with prom-client, read by a scrape straight from its cells.
- *
- * @example
- * const retries = new CounterFamily(registry, { name: 'x_retries_total', help: '…', labels: ['upstream', 'outcome'] });
- * const success = retries.cell('orders', 'success');
- * success.value++;
- */
-export class CounterFamily extends PromCounter<string> implements Family {
-  // prom-client sets these three and leaves them out of its types.
-  declare readonly name: string;
-  declare readonly help: string;
-  declare readonly type: 'counter';
-  readonly #table: SeriesTable<NumberCell>;
-
-  constructor(registry: Registry, { name, help, labels = [] }: FamilySettings) {
-    super({ name, help, labelNames: labels, registers: [registry] });
-    this.#table = new SeriesTable(labels, (set) => new NumberCell(set));
-  }
+  abstract samples(format: ExpositionFormat): Generator<string>;
 
   /** The cell of one series, made at 0 when there is none; one value per label, in their order. */
-  cell(owner = '', ...rest: readonly string[]): Counter {
-    return this.#table.cell(owner, rest);
+  cell(owner = '', ...rest: readonly string[]): Cell {
+    return this.table.cell(owner, rest);
   }
 
   removeOwner(owner: string): void {
-    this.#table.removeOwner(owner);
-  }
-
-  samples(): Generator<string> {
-    return numberSamples(this.name, this.#table);
-  }
-
-  override async get(): Promise<MetricObjectWithValues<MetricValue<string>>> {
-    return { ...(await super.get()), values: numberValues(this.#table) };
+    this.table.removeOwner(owner);
   }
 }
 
-/** A gauge family; see {@link CounterFamily}. */
-export class GaugeFamily extends PromGauge<string> implements Family {
-  declare readonly name: string;
-  declare readonly help: string;
-  declare readonly type: 'gauge';
-  readonly #table: SeriesTable<NumberCell>;
+/** A family of counters or of gauges. */
+export class NumberFamily extends CellFamily<NumberCell> {
+  readonly type: 'counter' | 'gauge';
+  /** Called before the cells are read: for numbers that are somewhere else until they are asked for. */
+  onRead: (() => void) | undefined = undefined;
 
-  constructor(registry: Registry, { name, help, labels = [] }: FamilySettings) {
-    super({ name, help, labelNames: labels, registers: [registry] });
-    this.#table = new SeriesTable(labels, (set) => new NumberCell(set));
+  constructor(registry: Registry, type: 'counter' | 'gauge', settings: FamilySettings) {
+    super(settings, (labels) => new NumberCell(labels));
+    this.type = type;
+    const { name, help, labels } = settings;
+    const PromFamily = type === 'counter' ? PromCounter : PromGauge;
+    const shown: PromNumber = new PromFamily({
+      name,
+      help,
+      labelNames: labels,
+      registers: [registry],
+      collect: () => this.#copyTo(shown),
+    });
   }
 
-  /** The cell of one series, made at 0 when there is none; one value per label, in their order. */
-  cell(owner = '', ...rest: readonly string[]): Gauge {
-    return this.#table.cell(owner, rest);
+  *samples(): Generator<string> {
+    const { name, table } = this;
+    this.onRead?.();
+    for (const [owner, cells] of table.owners) {
+      const ownerText = table.ownerText(owner);
+      let text = '';
+      for (const cell of cells) text += `${name}${braced(ownerText, cell.labels.text)} ${sampleValue(cell.value)}\n`;
+      yield text;
+    }
   }
 
-  removeOwner(owner: string): void {
-    this.#table.removeOwner(owner);
-  }
-
-  samples(): Generator<string> {
-    return numberSamples(this.name, this.#table);
-  }
-
-  override async get(): Promise<MetricObjectWithValues<MetricValue<string>>> {
-    return { ...(await super.get()), values: numberValues(this.#table) };
+  #copyTo(shown: PromNumber): void {
+    const { table } = this;
+    this.onRead?.();
+    shown.reset();
+    for (const [owner, cells] of table.owners) {
+      for (const cell of cells) shown.inc(table.object(owner, cell.labels), cell.value);
+    }
   }
 }
 
-/** A histogram family over seconds; see {@link CounterFamily}. */
-export class HistogramFamily extends PromHistogram<string> implements Family {
-  declare readonly name: string;
-  declare readonly help: string;
-  declare readonly type: 'histogram';
-  readonly #table: SeriesTable<HistogramCell>;
+/** What prom-client's counters and gauges have in common. */
+interface PromNumber {
+  reset(): void;
+  inc(labels: Record<string, string>, value: number): void;
+}
+
+/** A family of histograms over seconds. */
+export class HistogramFamily extends CellFamily<HistogramCell> {
+  readonly type = 'histogram';
   readonly #bounds: readonly number[];
 
-  /** `bounds` are the upper bounds of the buckets in ascending order, without +Inf. */
-  constructor(registry: Registry, { name, help, labels = [] }: FamilySettings, bounds: readonly number[]) {
-    super({ name, help, labelNames: labels, buckets: [...bounds], registers: [registry] });
+  constructor(registry: Registry, settings: FamilySettings, bounds: readonly number[]) {
+    super(settings, (labels) => new HistogramCell(labels, bounds));
     this.#bounds = bounds;
-    this.#table = new SeriesTable(labels, (set) => new HistogramCell(set, bounds));
-  }
-
-  /** The cell of one series, made empty when there is none; one value per label, in their order. */
-  cell(owner = '', ...rest: readonly string[]): Histogram {
-    return this.#table.cell(owner, rest);
-  }
-
-  removeOwner(owner: string): void {
-    this.#table.removeOwner(owner);
+    registry.registerMetric(new ShownHistogram(settings, bounds, () => this.#values()));
   }
 
   *samples(format: ExpositionFormat): Generator<string> {
     const buckets = [...this.#bounds, Number.POSITIVE_INFINITY].map((bound) => `le="${bucketBound(bound, format)}"`);
-    for (const [owner, cells] of this.#table.owners) {
-      const ownerText = this.#table.ownerText(owner);
+    for (const [owner, cells] of this.table.owners) {
+      const ownerText = this.table.ownerText(owner);
       let text = '';
       for (const cell of cells) text += this.#cellSamples(cell, joined(ownerText, cell.labels.text), buckets);
       yield text;
@@ -196,14 +169,12 @@ export class HistogramFamily extends PromHistogram<string> implements Family {
     return `${text}${name}_sum${set} ${sampleValue(cell.sum)}\n${name}_count${set} ${total}\n`;
   }
 
-  /** What prom-client's `get` and renderer ask of a histogram; its types leave it out. */
-  async getForPromString() {
-    const { name, help, type } = this;
+  #values(): SharedValue[] {
     const values: SharedValue[] = [];
-    for (const [owner, cells] of this.#table.owners) {
-      for (const cell of cells) this.#cellValues(cell, this.#table.object(owner, cell.labels), values);
+    for (const [owner, cells] of this.table.owners) {
+      for (const cell of cells) this.#cellValues(cell, this.table.object(owner, cell.labels), values);
     }
-    return { name, help, type, aggregator: 'sum', values };
+    return values;
   }
 
   #cellValues(cell: HistogramCell, sharedLabels: Record<string, string>, values: SharedValue[]): void {
@@ -215,6 +186,25 @@ export class HistogramFamily extends PromHistogram<string> implements Family {
     }
     values.push({ metricName: `${name}_sum`, labels: {}, sharedLabels, value: cell.sum });
     values.push({ metricName: `${name}_count`, labels: {}, sharedLabels, value: total });
+  }
+}
+
+/** A histogram as prom-client keeps it, with the values of ours: there is no other way to give it whole buckets. */
+class ShownHistogram extends PromHistogram<string> {
+  readonly #settings: FamilySettings;
+  readonly #values: () => SharedValue[];
+
+  constructor(settings: FamilySettings, bounds: readonly number[], values: () => SharedValue[]) {
+    const { name, help, labels } = settings;
+    super({ name, help, labelNames: labels, buckets: [...bounds], registers: [] });
+    this.#settings = settings;
+    this.#values = values;
+  }
+
+  /** What prom-client's `get` and renderer ask of a histogram; its types leave it out. */
+  async getForPromString() {
+    const { name, help } = this.#settings;
+    return { name, help, type: 'histogram', aggregator: 'sum', values: this.#values() };
   }
 }
 

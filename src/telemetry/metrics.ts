@@ -1,7 +1,8 @@
 // Every metric of the gateway: made here, resolved by name at load, kept over reloads, gone with what they measure.
 import { Registry } from 'prom-client';
 import { expose } from './exposition.ts';
-import { CounterFamily, type ExpositionFormat, type Family, GaugeFamily, HistogramFamily } from './families.ts';
+import type { ExpositionFormat, Family } from './families.ts';
+import { FamilyGroup } from './family-group.ts';
 import type { Counter, Histogram } from './instruments.ts';
 import { EventLoopLag, processRegistry } from './process-metrics.ts';
 import { RouteFamilies, RouteMetrics } from './route-metrics.ts';
@@ -29,6 +30,47 @@ export interface KnownNames {
   readonly tenants: { has(id: string): boolean };
 }
 
+/** The families of the gateway as a whole, and those whose owner is looked up here. */
+class GatewayFamilies extends FamilyGroup {
+  readonly overhead = this.histogram(
+    'sluice_overhead_duration_seconds',
+    'Time a request spent in the gateway itself.',
+    OVERHEAD_BOUNDS,
+  );
+  readonly tenantRequests = this.counter('sluice_tenant_requests_total', 'Requests by tenant.', 'tenant', 'outcome');
+  readonly reloads = this.counter('sluice_config_reloads_total', 'Configurations loaded or refused.', 'result');
+  readonly reloadSuccessful = this.gauge(
+    'sluice_config_last_reload_successful',
+    '1 when the last configuration was loaded.',
+  );
+  readonly reloadTimestamp = this.gauge(
+    'sluice_config_last_reload_success_timestamp_seconds',
+    'When a configuration was last loaded.',
+  );
+  readonly configInfo = this.gauge('sluice_config_info', 'Hash of the configuration in use.', 'hash');
+  readonly certificateExpiry = this.gauge(
+    'sluice_certificate_expiry_timestamp_seconds',
+    'When the certificate of a listener, or the client certificate for an upstream, expires.',
+    'upstream',
+    'listener',
+  );
+  readonly folded = this.counter(
+    'sluice_metrics_series_dropped_total',
+    'Samples counted under a shared series because their metric has reached its limit of series.',
+    'metric',
+  );
+  readonly logLines = this.counter(
+    'sluice_log_lines_dropped_total',
+    'Log lines given up: their destination is too slow.',
+  );
+  readonly logWrites = this.counter(
+    'sluice_log_write_errors_total',
+    'Writes of log lines that failed, as on a full disk.',
+  );
+  readonly lag = this.gauge('sluice_eventloop_lag_seconds', 'Delay of the event loop over 15 seconds.', 'percentile');
+  readonly build = this.gauge('sluice_build_info', 'Version of the gateway and its runtime.', 'version', 'node');
+}
+
 /**
  * The gateway's metrics, one instance per process. Whatever `route`, `upstream`, `breaker` and `tenant` return stays the same
  * for a name until {@link retain} finds the name gone.
@@ -45,16 +87,10 @@ export class Metrics {
   /** Requests that no route matched. */
   readonly unmatched: RouteMetrics;
 
-  readonly #routeFamilies: RouteFamilies;
+  readonly #gateway = new GatewayFamilies(this.registry);
+  readonly #routeFamilies = new RouteFamilies(this.registry, this.#gateway.folded);
   readonly #upstreamFamilies = new UpstreamFamilies(this.registry);
   readonly #breakerFamilies = new BreakerFamilies(this.registry);
-  readonly #tenantRequests: CounterFamily;
-  readonly #certificateExpiry: GaugeFamily;
-  readonly #reloads: CounterFamily;
-  readonly #reloadSuccessful: GaugeFamily;
-  readonly #reloadTimestamp: GaugeFamily;
-  readonly #configInfo: GaugeFamily;
-  readonly #families: readonly Family[];
   readonly #lag: EventLoopLag;
 
   readonly #routes = new Map<string, RouteMetrics>();
@@ -69,69 +105,25 @@ export class Metrics {
   #configHash = '';
 
   constructor({ version, maxTenants }: MetricsSettings) {
-    const counter = (name: string, help: string, ...labels: string[]): CounterFamily =>
-      new CounterFamily(this.registry, { name, help, labels });
-    const gauge = (name: string, help: string, ...labels: string[]): GaugeFamily =>
-      new GaugeFamily(this.registry, { name, help, labels });
-
-    const folded = counter(
-      'sluice_metrics_series_dropped_total',
-      'Samples counted under a shared series because their metric has reached its limit of series.',
-      'metric',
-    );
-    this.#routeFamilies = new RouteFamilies(this.registry, folded);
-    const overhead = new HistogramFamily(
-      this.registry,
-      { name: 'sluice_overhead_duration_seconds', help: 'Time a request spent in the gateway itself.' },
-      OVERHEAD_BOUNDS,
-    );
-    this.#tenantRequests = counter('sluice_tenant_requests_total', 'Requests by tenant.', 'tenant', 'outcome');
-    this.#certificateExpiry = gauge(
-      'sluice_certificate_expiry_timestamp_seconds',
-      'When the certificate of a listener, or the client certificate for an upstream, expires.',
-      'upstream',
-      'listener',
-    );
-    this.#reloads = counter('sluice_config_reloads_total', 'Configurations loaded or refused.', 'result');
-    this.#reloadSuccessful = gauge('sluice_config_last_reload_successful', '1 when the last configuration was loaded.');
-    this.#reloadTimestamp = gauge(
-      'sluice_config_last_reload_success_timestamp_seconds',
-      'When a configuration was last loaded.',
-    );
-    this.#configInfo = gauge('sluice_config_info', 'Hash of the configuration in use.', 'hash');
-    const logLines = counter('sluice_log_lines_dropped_total', 'Log lines given up: their destination is too slow.');
-    const logWrites = counter('sluice_log_write_errors_total', 'Writes of log lines that failed, as on a full disk.');
-    const lag = gauge('sluice_eventloop_lag_seconds', 'Delay of the event loop over 15 seconds.', 'percentile');
-    const build = gauge('sluice_build_info', 'Version of the gateway and its runtime.', 'version', 'node');
-    this.#families = [
-      ...this.#routeFamilies.all,
-      overhead,
-      ...this.#upstreamFamilies.all,
-      ...this.#breakerFamilies.all,
-      this.#tenantRequests,
-      this.#reloads,
-      this.#reloadSuccessful,
-      this.#reloadTimestamp,
-      this.#configInfo,
-      this.#certificateExpiry,
-      folded,
-      logLines,
-      logWrites,
-      lag,
-      build,
-    ];
-
+    const { overhead, tenantRequests, folded, logLines, logWrites, reloads, build, lag } = this.#gateway;
     this.overhead = overhead.cell();
     this.logLinesDropped = logLines.cell();
     this.logWriteErrors = logWrites.cell();
     this.unmatched = new RouteMetrics(UNMATCHED_ROUTE, this.#routeFamilies, []);
     this.#maxTenants = maxTenants;
-    this.#otherTenants = new TenantMetrics('_other', this.#tenantRequests);
-    this.#tenantsFolded = folded.cell(this.#tenantRequests.name);
-    this.#reloads.cell('success');
-    this.#reloads.cell('failure');
+    this.#otherTenants = new TenantMetrics('_other', tenantRequests);
+    this.#tenantsFolded = folded.cell(tenantRequests.name);
+    reloads.cell('success');
+    reloads.cell('failure');
     build.cell(version, process.versions.node).value = 1;
     this.#lag = new EventLoopLag(lag);
+  }
+
+  /** Every family, as a scrape shows them. */
+  get families(): readonly Family[] {
+    return [this.#routeFamilies, this.#upstreamFamilies, this.#breakerFamilies, this.#gateway].flatMap(
+      ({ all }) => all,
+    );
   }
 
   /** A route's series, from 0 for the successes of `methods`. At load. */
@@ -175,35 +167,35 @@ export class Metrics {
       this.#tenantsFolded.value++;
       return this.#otherTenants;
     }
-    const tenant = new TenantMetrics(id, this.#tenantRequests);
+    const tenant = new TenantMetrics(id, this.#gateway.tenantRequests);
     this.#tenants.set(id, tenant);
     return tenant;
   }
 
   /** A configuration is in use. `at` in milliseconds since the epoch. */
   configLoaded(hash: string, at: number): void {
-    this.#reloads.cell('success').value++;
-    this.#reloadSuccessful.cell().value = 1;
-    this.#reloadTimestamp.cell().value = at / 1000;
-    this.#configInfo.removeOwner(this.#configHash);
-    this.#configInfo.cell(hash).value = 1;
+    this.#gateway.reloads.cell('success').value++;
+    this.#gateway.reloadSuccessful.cell().value = 1;
+    this.#gateway.reloadTimestamp.cell().value = at / 1000;
+    this.#gateway.configInfo.removeOwner(this.#configHash);
+    this.#gateway.configInfo.cell(hash).value = 1;
     this.#configHash = hash;
   }
 
   /** A configuration was refused; the last good one goes on. */
   configRefused(): void {
-    this.#reloads.cell('failure').value++;
-    this.#reloadSuccessful.cell().value = 0;
+    this.#gateway.reloads.cell('failure').value++;
+    this.#gateway.reloadSuccessful.cell().value = 0;
   }
 
   /** `at` in milliseconds since the epoch. */
   listenerCertificate(listener: string, at: number): void {
-    this.#certificateExpiry.cell('', listener).value = at / 1000;
+    this.#gateway.certificateExpiry.cell('', listener).value = at / 1000;
   }
 
   /** The client certificate shown to an upstream; `at` in milliseconds since the epoch. */
   upstreamCertificate(upstream: string, at: number): void {
-    this.#certificateExpiry.cell(upstream).value = at / 1000;
+    this.#gateway.certificateExpiry.cell(upstream).value = at / 1000;
   }
 
   /** Drops the series of whatever the snapshot in use does not know. After each reload, also a refused one. */
@@ -212,12 +204,19 @@ export class Metrics {
     removeUnknown(this.#breakers, known.breakers);
     removeUnknown(this.#tenants, known.tenants);
     this.#knownTenants = known.tenants;
-    for (const name of removeUnknown(this.#upstreams, known.upstreams)) this.#certificateExpiry.removeOwner(name);
+    for (const name of removeUnknown(this.#upstreams, known.upstreams))
+      this.#gateway.certificateExpiry.removeOwner(name);
+  }
+
+  /** `refresh` brings what is read off live objects up to date: targets by state, certificates of upstreams. */
+  refreshWith(refresh: () => void): void {
+    this.#upstreamFamilies.targets.onRead = refresh;
+    this.#gateway.certificateExpiry.onRead = refresh;
   }
 
   /** The text of a scrape, in pieces; see {@link expose}. */
   exposition(format: ExpositionFormat): AsyncGenerator<string, void, undefined> {
-    return expose(this.#families, processRegistry(), format);
+    return expose(this.families, processRegistry(), format);
   }
 
   /** Stops watching the event loop. */

@@ -1,7 +1,7 @@
 // What the process itself is doing: prom-client's process_* and nodejs_* metrics, and how late the event loop runs.
 import { type ELDHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { GaugeFamily } from './families.ts';
+import type { NumberFamily } from './families.ts';
 import type { Gauge } from './instruments.ts';
 
 /** Their names say what they are not: `promtool check metrics` objects. Three of them repeat a metric without the suffix. */
@@ -38,7 +38,7 @@ export class EventLoopLag {
   readonly #percentiles: readonly (readonly [percentile: number, gauge: Gauge])[];
 
   /** `family` has the label `percentile`. */
-  constructor(family: GaugeFamily) {
+  constructor(family: NumberFamily) {
     this.#percentiles = [
       [50, family.cell('50')],
       [99, family.cell('99')],

@@ -1,6 +1,7 @@
 // What is counted of one route: resolved at load, plain additions per request.
 import type { Registry } from 'prom-client';
-import { CounterFamily, type Family, GaugeFamily, HistogramFamily } from './families.ts';
+import type { NumberFamily } from './families.ts';
+import { FamilyGroup } from './family-group.ts';
 import type { Counter, Gauge, Histogram } from './instruments.ts';
 
 /** Upper bounds, in seconds, of every duration of an answer or an attempt. */
@@ -22,65 +23,73 @@ const MAX_DRIFT_POINTERS = 16;
 const SWITCHING_PROTOCOLS = 101;
 
 /** The families whose series belong to a route, and what counts the series that were folded into another. */
-export class RouteFamilies {
-  readonly requests: CounterFamily;
-  readonly duration: HistogramFamily;
-  readonly inFlight: GaugeFamily;
-  readonly requestBytes: CounterFamily;
-  readonly responseBytes: CounterFamily;
-  readonly cut: CounterFamily;
-  readonly limiterDecisions: CounterFamily;
-  readonly authFailures: CounterFamily;
-  readonly validationFailures: CounterFamily;
-  readonly drift: CounterFamily;
+export class RouteFamilies extends FamilyGroup {
+  readonly requests = this.counter(
+    'sluice_http_requests_total',
+    'Requests answered.',
+    'route',
+    'method',
+    'code',
+    'source',
+  );
+  readonly duration = this.histogram(
+    'sluice_http_request_duration_seconds',
+    'Time from the request to the end of its answer, by class of status; upgraded connections are left out.',
+    durationBounds,
+    'route',
+    'class',
+  );
+  readonly inFlight = this.gauge('sluice_http_requests_in_flight', 'Requests being answered.', 'route');
+  readonly requestBytes = this.counter(
+    'sluice_http_request_body_bytes_total',
+    'Bytes of request bodies received.',
+    'route',
+  );
+  readonly responseBytes = this.counter(
+    'sluice_http_response_body_bytes_total',
+    'Bytes of response bodies sent.',
+    'route',
+  );
+  readonly cut = this.counter(
+    'sluice_http_responses_cut_total',
+    'Answers cut off after they had begun.',
+    'route',
+    'reason',
+  );
+  readonly limiterDecisions = this.counter(
+    'sluice_limiter_decisions_total',
+    'Decisions of limits.',
+    'route',
+    'policy',
+    'decision',
+  );
+  readonly authFailures = this.counter(
+    'sluice_auth_failures_total',
+    'Requests refused for who sent them.',
+    'route',
+    'reason',
+  );
+  readonly validationFailures = this.counter(
+    'sluice_validation_failures_total',
+    'Requests refused for their form.',
+    'route',
+    'reason',
+  );
+  readonly drift = this.counter(
+    'sluice_drift_total',
+    'Answers that broke their schema, by place.',
+    'route',
+    'pointer',
+    'kind',
+  );
   readonly requestsFolded: Counter;
   readonly driftFolded: Counter;
 
   /** `folded` is `sluice_metrics_series_dropped_total`. */
-  constructor(registry: Registry, folded: CounterFamily) {
-    const counter = (name: string, help: string, ...labels: string[]): CounterFamily =>
-      new CounterFamily(registry, { name, help, labels: ['route', ...labels] });
-    this.requests = counter('sluice_http_requests_total', 'Requests answered.', 'method', 'code', 'source');
-    this.duration = new HistogramFamily(
-      registry,
-      {
-        name: 'sluice_http_request_duration_seconds',
-        help: 'Time from the request to the end of its answer, by class of status; upgraded connections are left out.',
-        labels: ['route', 'class'],
-      },
-      durationBounds,
-    );
-    this.inFlight = new GaugeFamily(registry, {
-      name: 'sluice_http_requests_in_flight',
-      help: 'Requests being answered.',
-      labels: ['route'],
-    });
-    this.requestBytes = counter('sluice_http_request_body_bytes_total', 'Bytes of request bodies received.');
-    this.responseBytes = counter('sluice_http_response_body_bytes_total', 'Bytes of response bodies sent.');
-    this.cut = counter('sluice_http_responses_cut_total', 'Answers cut off after they had begun.', 'reason');
-    this.limiterDecisions = counter('sluice_limiter_decisions_total', 'Decisions of limits.', 'policy', 'decision');
-    this.authFailures = counter('sluice_auth_failures_total', 'Requests refused for who sent them.', 'reason');
-    this.validationFailures = counter('sluice_validation_failures_total', 'Requests refused for their form.', 'reason');
-    this.drift = counter('sluice_drift_total', 'Answers that broke their schema, by place.', 'pointer', 'kind');
+  constructor(registry: Registry, folded: NumberFamily) {
+    super(registry);
     this.requestsFolded = folded.cell(this.requests.name);
     this.driftFolded = folded.cell(this.drift.name);
-  }
-
-  get all(): readonly Family[] {
-    const { requests, duration, inFlight, requestBytes, responseBytes, cut } = this;
-    const { limiterDecisions, authFailures, validationFailures, drift } = this;
-    return [
-      requests,
-      duration,
-      inFlight,
-      requestBytes,
-      responseBytes,
-      cut,
-      limiterDecisions,
-      authFailures,
-      validationFailures,
-      drift,
-    ];
   }
 }
 
@@ -176,7 +185,7 @@ export class RouteMetrics {
   /** Takes the route's series out of every scrape. Requests still in flight finish uncounted. */
   remove(): void {
     this.#removed = true;
-    for (const family of this.#families.all) family.removeOwner(this.name);
+    this.#families.removeOwner(this.name);
   }
 
   #request(method: string, status: number, source: string): Counter {

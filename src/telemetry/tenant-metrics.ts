@@ -1,17 +1,17 @@
 // What is counted of one tenant.
-import type { CounterFamily } from './families.ts';
+import type { NumberFamily } from './families.ts';
 import type { Counter } from './instruments.ts';
 
 /** One tenant's requests by outcome. */
 export class TenantMetrics {
   readonly #id: string;
-  readonly #family: CounterFamily;
+  readonly #family: NumberFamily;
   readonly #ok: Counter;
   readonly #clientError: Counter;
   readonly #serverError: Counter;
   readonly #limited: Counter;
 
-  constructor(id: string, family: CounterFamily) {
+  constructor(id: string, family: NumberFamily) {
     this.#id = id;
     this.#family = family;
     this.#ok = family.cell(id, 'ok');

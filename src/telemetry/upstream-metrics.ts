@@ -1,6 +1,5 @@
 // What is counted of one upstream and of one breaker: cells that attempts, retries and ejections touch directly.
-import type { Registry } from 'prom-client';
-import { CounterFamily, type Family, GaugeFamily, HistogramFamily } from './families.ts';
+import { FamilyGroup } from './family-group.ts';
 import type { Counter, Gauge, Histogram } from './instruments.ts';
 import { durationBounds } from './route-metrics.ts';
 
@@ -12,42 +11,21 @@ export type TargetState = 'healthy' | 'unhealthy' | 'ejected';
 export type BreakerState = 'closed' | 'open' | 'half_open';
 
 /** The families whose series belong to an upstream. */
-export class UpstreamFamilies {
-  readonly attempts: CounterFamily;
-  readonly attemptDuration: HistogramFamily;
-  readonly targets: GaugeFamily;
-  readonly retries: CounterFamily;
-
-  constructor(registry: Registry) {
-    this.attempts = new CounterFamily(registry, {
-      name: 'sluice_upstream_attempts_total',
-      help: 'Attempts to have a request answered by an upstream.',
-      labels: ['upstream', 'result'],
-    });
-    this.attemptDuration = new HistogramFamily(
-      registry,
-      {
-        name: 'sluice_upstream_attempt_duration_seconds',
-        help: 'Time of one attempt until the head of its answer or its failure.',
-        labels: ['upstream'],
-      },
-      durationBounds,
-    );
-    this.targets = new GaugeFamily(registry, {
-      name: 'sluice_upstream_targets',
-      help: 'Targets of an upstream by state.',
-      labels: ['upstream', 'state'],
-    });
-    this.retries = new CounterFamily(registry, {
-      name: 'sluice_retries_total',
-      help: 'Retries by what became of them.',
-      labels: ['upstream', 'outcome'],
-    });
-  }
-
-  get all(): readonly Family[] {
-    return [this.attempts, this.attemptDuration, this.targets, this.retries];
-  }
+export class UpstreamFamilies extends FamilyGroup {
+  readonly attempts = this.counter(
+    'sluice_upstream_attempts_total',
+    'Attempts to have a request answered by an upstream.',
+    'upstream',
+    'result',
+  );
+  readonly attemptDuration = this.histogram(
+    'sluice_upstream_attempt_duration_seconds',
+    'Time of one attempt until the head of its answer or its failure.',
+    durationBounds,
+    'upstream',
+  );
+  readonly targets = this.gauge('sluice_upstream_targets', 'Targets of an upstream by state.', 'upstream', 'state');
+  readonly retries = this.counter('sluice_retries_total', 'Retries by what became of them.', 'upstream', 'outcome');
 }
 
 /**
@@ -103,31 +81,24 @@ export class UpstreamMetrics {
   /** Takes the upstream's series out of every scrape; attempts still under way finish uncounted. */
   remove(): void {
     this.#duration ??= { observe: () => {} };
-    for (const family of this.#families.all) family.removeOwner(this.name);
+    this.#families.removeOwner(this.name);
   }
 }
 
 /** The families whose series belong to a breaker. */
-export class BreakerFamilies {
-  readonly state: GaugeFamily;
-  readonly transitions: CounterFamily;
-
-  constructor(registry: Registry) {
-    this.state = new GaugeFamily(registry, {
-      name: 'sluice_breaker_state',
-      help: '1 for the state a breaker is in, 0 for the others.',
-      labels: ['upstream', 'state'],
-    });
-    this.transitions = new CounterFamily(registry, {
-      name: 'sluice_breaker_transitions_total',
-      help: 'Changes of state of a breaker, by the state entered.',
-      labels: ['upstream', 'to'],
-    });
-  }
-
-  get all(): readonly Family[] {
-    return [this.state, this.transitions];
-  }
+export class BreakerFamilies extends FamilyGroup {
+  readonly state = this.gauge(
+    'sluice_breaker_state',
+    '1 for the state a breaker is in, 0 for the others.',
+    'upstream',
+    'state',
+  );
+  readonly transitions = this.counter(
+    'sluice_breaker_transitions_total',
+    'Changes of state of a breaker, by the state entered.',
+    'upstream',
+    'to',
+  );
 }
 
 /** One breaker's series: closed when made. Its label is the upstream's name, or `route:NAME` for a route's own breaker. */
@@ -155,6 +126,6 @@ export class BreakerMetrics {
 
   /** Takes the breaker's series out of every scrape. */
   remove(): void {
-    for (const family of this.#families.all) family.removeOwner(this.name);
+    this.#families.removeOwner(this.name);
   }
 }

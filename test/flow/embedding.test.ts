@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import express from 'express';
+import { Registry } from 'prom-client';
 import supertest from 'supertest';
 import { ConfigurationError, createGateway } from '../../src/index.ts';
 import { embedGateway } from '../support/embedded-gateway.ts';
@@ -118,6 +119,26 @@ test('two gateways in one process share nothing', async (t) => {
   assert.deepEqual([left.started, right.started], [1, 1]);
   const scraped = await supertest(createServer(b.gateway.admin)).get('/metrics').expect(200);
   assert.doesNotMatch(scraped.text, /code="429"/);
+});
+
+test('its registry, read by a registry of the app, says what a scrape of the admin plane says', async (t) => {
+  const origin = await startOrigin(t);
+  const { gateway, url } = await embedGateway(t, routes(origin.url));
+  await supertest(url).get('/items/1').expect(200);
+  const merged = Registry.merge([gateway.metrics.registry]);
+  const ours = (page: string): readonly string[] =>
+    page
+      .split('\n')
+      .filter((line) => /^sluice_(?:http_requests_total|upstream_targets|upstream_attempts_total)\{/.test(line))
+      .map((line) => line.replace(/\{(.*)\}/, (_, labels: string) => labels.split(',').toSorted().join()))
+      .toSorted();
+  const read = ours(await merged.metrics());
+  assert.ok(
+    read.some((line) => /^sluice_upstream_targets.*state="healthy".* 1$/.test(line)),
+    read.join('\n'),
+  );
+  const scraped = await supertest(createServer(gateway.admin)).get('/metrics').expect(200);
+  assert.deepEqual(read, ours(scraped.text));
 });
 
 test('after close() nothing keeps the process alive', async (t) => {

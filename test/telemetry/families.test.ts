@@ -2,13 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
 import { contentTypes, expose, negotiateExposition } from '../../src/telemetry/exposition.ts';
-import {
-  CounterFamily,
-  type ExpositionFormat,
-  type Family,
-  GaugeFamily,
-  HistogramFamily,
-} from '../../src/telemetry/families.ts';
+import { type ExpositionFormat, type Family, NumberFamily } from '../../src/telemetry/families.ts';
+import { FamilyGroup } from '../../src/telemetry/family-group.ts';
 
 async function text(families: readonly Family[], format: ExpositionFormat, others = new Registry()): Promise<string> {
   return (await all(expose(families, others, format))).join('');
@@ -20,15 +15,14 @@ async function all(pieces: AsyncIterable<string>): Promise<string[]> {
   return list;
 }
 
-function sampleFamilies(registry: Registry) {
-  const requests = new CounterFamily(registry, { name: 'x_total', help: 'Xs.', labels: ['route', 'code'] });
-  const flights = new GaugeFamily(registry, { name: 'y', help: 'Ys,\nof "all" kinds\\.' });
-  const times = new HistogramFamily(registry, { name: 'z_seconds', help: 'Zs.', labels: ['route'] }, [0.5, 1]);
-  return { requests, flights, times, families: [requests, flights, times] };
+class SampleFamilies extends FamilyGroup {
+  readonly requests = this.counter('x_total', 'Xs.', 'route', 'code');
+  readonly flights = this.gauge('y', 'Ys,\nof "all" kinds\\.');
+  readonly times = this.histogram('z_seconds', 'Zs.', [0.5, 1], 'route');
 }
 
 test('a scrape reads what was added to the cells', async () => {
-  const { requests, flights, times, families } = sampleFamilies(new Registry());
+  const { requests, flights, times, all: families } = new SampleFamilies(new Registry());
   requests.cell('a', '200').value += 2;
   requests.cell('b', '404').value++;
   flights.cell().value = -1.5;
@@ -57,7 +51,7 @@ test('a scrape reads what was added to the cells', async () => {
 });
 
 test('OpenMetrics names counters by family, writes bounds as floats, escapes quotes in help and ends with EOF', async () => {
-  const { requests, times, families } = sampleFamilies(new Registry());
+  const { requests, times, all: families } = new SampleFamilies(new Registry());
   requests.cell('a', '200').value = 1;
   times.cell('a').observe(1);
   const lines = (await text(families, 'openmetrics')).split('\n');
@@ -78,7 +72,7 @@ function samples(page: string): string[] {
 
 test("prom-client's own renderer gives the same series", async () => {
   const registry = new Registry();
-  const { requests, flights, times, families } = sampleFamilies(registry);
+  const { requests, flights, times, all: families } = new SampleFamilies(registry);
   requests.cell('a "quoted" \\ name\n', '200').value = 7;
   flights.cell().value = Number.POSITIVE_INFINITY;
   times.cell('a').observe(0.2);
@@ -88,7 +82,7 @@ test("prom-client's own renderer gives the same series", async () => {
 
 test('an embedder reads the same values through prom-client', async () => {
   const registry = new Registry();
-  const { requests, times } = sampleFamilies(registry);
+  const { requests, times } = new SampleFamilies(registry);
   requests.cell('a', '200').value = 7;
   times.cell('a').observe(0.7);
   const [counter, , histogram] = await registry.getMetricsAsJSON();
@@ -101,14 +95,14 @@ test('an embedder reads the same values through prom-client', async () => {
 });
 
 test('the same labels give the same cell, other labels another one', () => {
-  const { requests } = sampleFamilies(new Registry());
+  const { requests } = new SampleFamilies(new Registry());
   assert.equal(requests.cell('a', '200'), requests.cell('a', '200'));
   assert.notEqual(requests.cell('a', '200'), requests.cell('a', '201'));
   assert.notEqual(requests.cell('a', '200'), requests.cell('b', '200'));
 });
 
 test('an owner goes with all its series and comes back at zero', async () => {
-  const { requests, families } = sampleFamilies(new Registry());
+  const { requests, all: families } = new SampleFamilies(new Registry());
   const held = requests.cell('a', '200');
   held.value = 5;
   requests.cell('b', '200').value = 1;
@@ -121,14 +115,14 @@ test('an owner goes with all its series and comes back at zero', async () => {
 
 test('an empty label value is no label', async () => {
   const registry = new Registry();
-  const expiry = new GaugeFamily(registry, { name: 'e', help: 'E.', labels: ['upstream', 'listener'] });
+  const expiry = new NumberFamily(registry, 'gauge', { name: 'e', help: 'E.', labels: ['upstream', 'listener'] });
   expiry.cell('', 'main').value = 1;
   expiry.cell('orders').value = 2;
   assert.match(await text([expiry], 'prometheus'), /^e\{listener="main"\} 1\ne\{upstream="orders"\} 2$/m);
 });
 
 test('a long exposition comes in pieces, with turns of the loop between them', async () => {
-  const requests = new CounterFamily(new Registry(), { name: 'x_total', help: 'Xs.', labels: ['route', 'code'] });
+  const { requests } = new SampleFamilies(new Registry());
   for (let route = 0; route < 5000; route++) requests.cell(`route-${route}`, '200');
   let turns = 0;
   let running = true;
@@ -147,7 +141,7 @@ test('a long exposition comes in pieces, with turns of the loop between them', a
 });
 
 test('a route added or removed during a scrape does not disturb it', async () => {
-  const requests = new CounterFamily(new Registry(), { name: 'x_total', help: 'Xs.', labels: ['route', 'code'] });
+  const { requests } = new SampleFamilies(new Registry());
   for (let route = 0; route < 5000; route++) requests.cell(`route-${route}`, '200');
   const pieces = expose([requests], new Registry(), 'prometheus');
   let page = (await pieces.next()).value ?? '';
