@@ -4,7 +4,7 @@ import { defineProblem, type Problem } from '../exchange/problem.ts';
 import * as s from '../schema/schema.ts';
 import type { Counter } from '../telemetry/instruments.ts';
 import type { Tenant, TenantTable } from '../tenant/tenants.ts';
-import { definePolicy, type Env, type Policy, type Verdict } from './policy.ts';
+import { type Caller, definePolicy, type Env, type Policy, type Verdict } from './policy.ts';
 
 const MISSING = defineProblem('auth.missing', 401, 'API key missing', 'http_request_denied');
 const IN_QUERY = defineProblem('auth.key_in_query', 401, 'API key in the URL', 'http_request_denied');
@@ -49,14 +49,28 @@ export const auth = definePolicy({
   summary: 'Who may call: key, none, or a list of ways of which one must do',
   schema: s.off(s.list(methodSchema, { doc: 'Ways to prove who is calling; one must do', min: 1, single: true })),
   problems: [MISSING, IN_QUERY, CONFLICT, UNKNOWN_KEY, TENANT_DISABLED, ROLE_MISSING],
-  create(settings, env) {
+  foresee(settings, caller) {
     if (settings === null) return undefined;
-    return new KeyAuth(
-      settings.map((method) => method.key.roles),
-      env,
-    );
+    if (typeof caller === 'string') return `401: ${caller}`;
+    if (caller.disabled) return `403: ${caller.id} is disabled`;
+    const role = missingRole(caller, rolesOf(settings));
+    return role === undefined ? undefined : `403: ${caller.id} lacks ${role}`;
   },
+  create: (settings, env) => (settings === null ? undefined : new KeyAuth(rolesOf(settings), env)),
 });
+
+function rolesOf(ways: readonly s.Infer<typeof methodSchema>[]): readonly (readonly string[])[] {
+  return ways.map(({ key }) => key.roles);
+}
+
+/** Whose key a request has that is not there yet: for `sluice route`. */
+export function callerOf(header: (name: string) => string | undefined, tenants: TenantTable): Caller {
+  const bearer = bearerOf(header('authorization'));
+  const key = header('x-api-key') || bearer;
+  if (key === '') return 'it needs an API key (see --tenant, or send one with -H)';
+  if (isOther(bearer, key)) return 'it has two API keys that differ';
+  return tenants.identify(key)?.tenant ?? 'no tenant has this key';
+}
 
 class KeyAuth implements Policy {
   readonly #tenants: TenantTable;
@@ -82,7 +96,7 @@ class KeyAuth implements Policy {
 
   onRequest(x: Exchange): Verdict {
     const apiKey = x.header('x-api-key') ?? '';
-    const bearer = bearerToken(x);
+    const bearer = bearerOf(x.req.headers.authorization);
     const subprotocol = subprotocolKey(x);
     const key = apiKey || bearer || subprotocol;
     if (key === '') return this.#refuseAbsent(x);
@@ -132,8 +146,7 @@ function isOther(candidate: string, key: string): boolean {
 const BEARER = 'bearer ';
 
 /** '' when `Authorization` is absent or of another scheme, which is then the upstream's business. */
-function bearerToken(x: Exchange): string {
-  const value = x.req.headers.authorization;
+function bearerOf(value: string | undefined): string {
   if (value === undefined || value.length <= BEARER.length) return '';
   return value.slice(0, BEARER.length).toLowerCase() === BEARER ? value.slice(BEARER.length).trim() : '';
 }

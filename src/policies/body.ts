@@ -30,11 +30,19 @@ const ALL_BREACHES_MAX_BYTES = 32_768;
 export const body = definePolicy({
   name: 'body',
   summary: 'Validates JSON request bodies against a JSON Schema 2020-12: in place, or a file',
-  schema: s.optional(schemaSource({ doc: 'JSON Schema 2020-12 of the request body: in place, or a file' })),
+  schema: s.optional(
+    schemaSource({ doc: 'JSON Schema 2020-12 of the request body: in place, or a file', reading: 'exact' }),
+  ),
   problems: [BODY_EMPTY, BODY_MALFORMED, BODY_MEDIA_TYPE, BODY_INVALID],
+  excludes: {
+    setting: 'websocket',
+    code: 'websocket-body',
+    message: 'a WebSocket begins with a request without a body, which `body` would refuse',
+    hint: 'give the upgrades a route of their own',
+  },
   async create(source, env) {
     if (source === undefined) return undefined;
-    const compiled = await env.schemas.compile(source, 'exact', (issue, at) => {
+    const compiled = await env.schemas.compile(source, (issue, at) => {
       env.report(issue, at);
     });
     return compiled === undefined ? undefined : new BodyValidation(compiled, env);

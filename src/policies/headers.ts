@@ -37,7 +37,10 @@ const schema = s.optional(
           {
             ...editFields,
             schema: s.optional(
-              schemaSource({ doc: 'JSON Schema of an object of the client’s headers, in lower case with - for _' }),
+              schemaSource({
+                doc: 'JSON Schema of an object of the client’s headers, in lower case with - for _',
+                reading: 'coerced',
+              }),
             ),
           },
           { doc: 'Headers of the request' },
@@ -69,7 +72,7 @@ export const headers = definePolicy({
     const source = settings.request.schema;
     const compiled =
       source &&
-      (await env.schemas.compile(source, 'coerced', (issue, at) => {
+      (await env.schemas.compile(source, (issue, at) => {
         env.report(issue, at);
       }));
     for (const name of compiled?.names ?? []) {

@@ -11,7 +11,7 @@ import { answerHeaders, headers } from './headers.ts';
 import { ip } from './ip.ts';
 import { limit } from './limit.ts';
 import { params } from './params.ts';
-import type { Env, Maybe, Policy, PolicyDefinition } from './policy.ts';
+import type { Caller, Env, Exclusion, Maybe, Policy, PolicyDefinition } from './policy.ts';
 import { query } from './query.ts';
 import { response } from './response.ts';
 import { rewrite } from './rewrite.ts';
@@ -25,6 +25,7 @@ export interface ListedPolicy {
   readonly summary: string;
   readonly schema: Schema<unknown>;
   readonly problems: readonly Problem[];
+  readonly excludes: Exclusion | undefined;
   /** @param setting a route's completed value of the key; undefined when it has none */
   configure(setting: Setting | undefined): ConfiguredPolicy;
 }
@@ -36,21 +37,30 @@ export interface ConfiguredPolicy {
   readonly settings: unknown;
   /** Rules that are broken across its fields. */
   readonly issues: readonly Issue[];
+  /** See {@link PolicyDefinition.foresee}. */
+  foresee(caller: Caller): string | undefined;
   /** Builds it; undefined when the settings ask for nothing. */
   create(env: Env): Maybe<Policy | undefined>;
 }
 
 function listed<Name extends string, Settings>(definition: PolicyDefinition<Name, Settings>): ListedPolicy {
-  const { name, summary, schema, problems = [] } = definition;
+  const { name, summary, schema, problems = [], excludes } = definition;
   return {
     name,
     summary,
     schema,
     problems,
+    excludes,
     configure(setting) {
       const settings = schema.decode(setting);
       const issues = definition.check?.(settings) ?? [];
-      return { name, settings, issues, create: (env) => definition.create(settings, env) };
+      return {
+        name,
+        settings,
+        issues,
+        foresee: (caller) => definition.foresee?.(settings, caller),
+        create: (env) => definition.create(settings, env),
+      };
     },
   };
 }

@@ -29,14 +29,16 @@ const PARAMS_INVALID = defineProblem(
 export const params = definePolicy({
   name: 'params',
   summary: 'Validates path parameters against a JSON Schema 2020-12 of an object of them',
-  schema: s.optional(schemaSource({ doc: 'JSON Schema 2020-12 of an object of the path parameters' })),
+  schema: s.optional(
+    schemaSource({ doc: 'JSON Schema 2020-12 of an object of the path parameters', reading: 'coerced' }),
+  ),
   problems: [PARAMS_MALFORMED, PARAMS_INVALID],
   async create(source, env) {
     if (source === undefined) return undefined;
     if (env.params.length === 0) {
       env.report({ path: [], code: 'params-none', message: 'the path of this route has no parameters' });
     }
-    const compiled = await env.schemas.compile(source, 'coerced', (issue, at) => {
+    const compiled = await env.schemas.compile(source, (issue, at) => {
       env.report(issue, at);
     });
     return compiled === undefined ? undefined : new ParamsValidation(compiled, env);

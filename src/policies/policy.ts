@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { Problem } from '../exchange/problem.ts';
 import type { Issue, Place, Schema } from '../schema/schema.ts';
 import type { Counter } from '../telemetry/instruments.ts';
-import type { TenantTable } from '../tenant/tenants.ts';
+import type { Tenant, TenantTable } from '../tenant/tenants.ts';
 import type { SchemaCompiler } from './json/compiler.ts';
 import type { ModuleSource } from './module-loader.ts';
 
@@ -77,6 +77,18 @@ export interface PolicyMetrics {
   drift(pointer: string, kind: 'missing' | 'type' | 'unexpected' | 'enum'): Counter;
 }
 
+/** Two settings of a route that exclude each other. */
+export interface Exclusion {
+  readonly setting: string;
+  /** Of the finding, and its message and hint. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Who sends a request, or why that is nobody. */
+export type Caller = Tenant | string;
+
 /**
  * What a policy is. Its `schema` is the single source of its settings' types, validation, editor completion and reference.
  *
@@ -101,6 +113,10 @@ export interface PolicyDefinition<Name extends string = string, Settings = unkno
   readonly problems?: readonly Problem[];
   /** Rules across fields. */
   readonly check?: (settings: Settings) => readonly Issue[];
+  /** Another setting of the route that this policy cannot stand beside. */
+  readonly excludes?: Exclusion;
+  /** What a caller is refused with, whatever else the request says; undefined for nothing. For `sluice route`. */
+  readonly foresee?: (settings: Settings, caller: Caller) => string | undefined;
   /** Parses, compiles and branches; returns undefined when the settings ask for nothing. */
   readonly create: (settings: Settings, env: Env) => Maybe<Policy | undefined>;
 }

@@ -26,11 +26,13 @@ const QUERY_INVALID = defineProblem('query.invalid', 422, 'The query does not ma
 export const query = definePolicy({
   name: 'query',
   summary: 'Validates query parameters against a JSON Schema 2020-12 of an object of them',
-  schema: s.optional(schemaSource({ doc: 'JSON Schema 2020-12 of an object of the query parameters' })),
+  schema: s.optional(
+    schemaSource({ doc: 'JSON Schema 2020-12 of an object of the query parameters', reading: 'coerced' }),
+  ),
   problems: [QUERY_MALFORMED, QUERY_INVALID],
   async create(source, env) {
     if (source === undefined) return undefined;
-    const compiled = await env.schemas.compile(source, 'coerced', (issue, at) => {
+    const compiled = await env.schemas.compile(source, (issue, at) => {
       env.report(issue, at);
     });
     return compiled === undefined ? undefined : new QueryValidation(compiled, env);

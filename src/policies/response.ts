@@ -47,7 +47,7 @@ export const response = definePolicy({
   schema: s.optional(
     s.object(
       {
-        schema: schemaSource({ doc: 'JSON Schema 2020-12 of the answer: in place, or a file' }),
+        schema: schemaSource({ doc: 'JSON Schema 2020-12 of the answer: in place, or a file', reading: 'exact' }),
         on_fail: s.choice(['report', 'reject'], {
           doc: 'report: count and log; reject: answer 502 instead',
           default: 'report',
@@ -65,7 +65,7 @@ export const response = definePolicy({
   },
   async create(settings, env) {
     if (settings === undefined) return undefined;
-    const compiled = await env.schemas.compile(settings.schema, 'exact', (issue, at) => {
+    const compiled = await env.schemas.compile(settings.schema, (issue, at) => {
       env.report(issue, at);
     });
     if (compiled === undefined) return undefined;

@@ -19,6 +19,12 @@ export const stripPrefix = definePolicy({
       expected: 'a prefix such as /v1, without a slash at its end',
     }),
   ),
+  excludes: {
+    setting: 'rewrite',
+    code: 'two-rewrites',
+    message: 'rewrite and strip_prefix both say what the upstream is asked for',
+    hint: 'keep one; the other may come from `defaults`',
+  },
   create(prefix, env) {
     if (prefix === undefined) return undefined;
     if (!`${env.pattern}/`.startsWith(`${prefix}/`)) {

@@ -14,6 +14,16 @@ export function map(entries: Iterable<readonly [string, Setting]>, at: Origin): 
   return { kind: 'map', entries: new Map(entries), at };
 }
 
+/** Every leaf below `setting` with the names that lead to it; the items of a list have the path of the list. */
+export function* leaves(
+  setting: Setting,
+  path: readonly string[] = [],
+): Generator<readonly [path: readonly string[], leaf: LeafSetting]> {
+  if (setting.kind === 'leaf') yield [path, setting];
+  else if (setting.kind === 'list') for (const item of setting.items) yield* leaves(item, path);
+  else for (const [name, value] of setting.entries) yield* leaves(value, [...path, name]);
+}
+
 /** The setting at `path` below `setting`, or the nearest one above it when there is nothing there. */
 export function nearest(setting: Setting, path: readonly (string | number)[]): Setting {
   let found = setting;

@@ -1,7 +1,9 @@
 // What loads and is risky all the same: doors left open, calls without bounds, things nobody uses. Warnings only.
-import type { LeafSetting, Place, Setting } from '../../schema/node.ts';
-import { isSecretName } from '../../telemetry/secrets.ts';
+import type { LeafSetting, Place } from '../../schema/node.ts';
+import { leaves } from '../../schema/settings.ts';
+import { shownText } from '../explain/redact.ts';
 import {
+  type Entry,
   isAuthenticated,
   isSet,
   placeOf,
@@ -29,9 +31,10 @@ export function audit(config: RoutesConfig): readonly Finding[] {
     auditTimes(route, config, warn);
     auditRetries(route, warn);
     auditSchemas(route, warn);
-    auditHeaders(route, warn);
   }
-  auditKeys(config, warn);
+  for (const entries of [config.routes, config.tenants, config.upstreams]) {
+    for (const entry of entries.values()) auditSecrets(entry, warn);
+  }
   auditUnused(config, warn);
   auditOverlaps(config, warn);
   return findings.all;
@@ -112,43 +115,30 @@ const ANNOTATIONS = new Set([
 ]);
 
 function auditSchemas(route: RouteConfig, warn: Warn): void {
-  for (const { path, source } of schemasOf(route)) {
+  for (const source of schemasOf(route)) {
     if (source.kind !== 'inline' || !Object.keys(source.schema).every((keyword) => ANNOTATIONS.has(keyword))) continue;
-    warn(placeOf(route, path), 'schema-accepts-anything', 'this schema accepts anything', 'say at least its type');
+    warn(source.at, 'schema-accepts-anything', 'this schema accepts anything', 'say at least its type');
   }
 }
 
-function auditHeaders(route: RouteConfig, warn: Warn): void {
-  for (const direction of ['request', 'response']) {
-    const set = settingAt(route.tree, ['headers', direction, 'set']);
-    for (const [name, value] of set?.kind === 'map' ? set.entries : []) {
-      if (!isSecretName(name) || !isClear(value)) continue;
-      const hint = `write ${REFERENCE}`;
-      warn(
-        placeOf(route, ['headers', direction, 'set', name]),
-        'secret-in-clear',
-        `${name} holds a secret in clear text`,
-        hint,
-      );
-    }
+/** What `explain` does not show although it stands in the file as it is. */
+function auditSecrets(entry: Entry, warn: Warn): void {
+  for (const [path, leaf] of leaves(entry.tree)) {
+    if (leaf.at === 'default' || leaf.secret || shownText(leaf, path) === leaf.text) continue;
+    const isKey = path[0] === 'keys';
+    if (isKey ? /^sha256:/i.test(leaf.text) : isTemplate(leaf)) continue;
+    const message = isKey
+      ? `a key of "${entry.name}" stands here in clear text`
+      : `${path.at(-1)} holds a secret in clear text`;
+    warn(leaf.at, 'secret-in-clear', message, `write ${isKey ? 'its sha256, or ' : ''}${REFERENCE}`);
   }
 }
 
 const REFERENCE = 'a reference: ${env:NAME} or ${file:PATH}';
 
-function isClear(setting: Setting): setting is LeafSetting {
-  return setting.kind === 'leaf' && !setting.secret && !setting.text.includes('{');
-}
-
-function auditKeys(config: RoutesConfig, warn: Warn): void {
-  for (const tenant of config.tenants.values()) {
-    const keys = settingAt(tenant.tree, ['keys']);
-    for (const [index, key] of keys?.kind === 'list' ? keys.items.entries() : []) {
-      if (!isClear(key) || /^sha256:/i.test(key.text)) continue;
-      const message = `a key of "${tenant.name}" stands here in clear text`;
-      warn(placeOf(tenant, ['keys', index]), 'secret-in-clear', message, `write its sha256, or ${REFERENCE}`);
-    }
-  }
+/** A header whose value comes from the request. */
+function isTemplate({ value, text }: LeafSetting): boolean {
+  return typeof value === 'string' && text.includes('{');
 }
 
 function auditUnused(config: RoutesConfig, warn: Warn): void {

@@ -1,6 +1,7 @@
 // Cross-checks: what no single setting can know is wrong. Names that lead nowhere, matches that tie, settings that exclude
 // each other.
 import { relative } from 'node:path';
+import { policies } from '../../policies/index.ts';
 import { MatchTable } from '../../route/table.ts';
 import type { MapEntry, Node, Place } from '../../schema/node.ts';
 import { didYouMean } from '../../schema/suggest.ts';
@@ -18,7 +19,7 @@ export function crossCheck(config: RoutesConfig, root: Node, names: Names, findi
   checkConflicts(config, findings);
   for (const route of config.routes.values()) {
     checkUpstream(route.core.to, placeOf(route, ['to']), declared('upstreams'), findings);
-    checkRewrites(route, findings);
+    checkExclusions(route, findings);
     checkFallback(route, findings);
     checkWebSocket(route, findings);
   }
@@ -66,15 +67,11 @@ function checkConflicts(config: RoutesConfig, findings: Findings): void {
   }
 }
 
-function checkRewrites(route: RouteConfig, findings: Findings): void {
-  if (!isSet(route, 'rewrite') || !isSet(route, 'strip_prefix')) return;
-  const message = 'rewrite and strip_prefix both say what the upstream is asked for';
-  findings.add(
-    placeOf(route, ['strip_prefix']),
-    'two-rewrites',
-    message,
-    'keep one; the other may come from `defaults`',
-  );
+function checkExclusions(route: RouteConfig, findings: Findings): void {
+  for (const { name, excludes } of policies) {
+    if (excludes === undefined || !isSet(route, name) || !isSet(route, excludes.setting)) continue;
+    findings.add(placeOf(route, [name]), excludes.code, excludes.message, excludes.hint);
+  }
 }
 
 /** Statuses whose answers have no body (RFC 9110 §6.4.1). */
@@ -89,20 +86,9 @@ function checkFallback(route: RouteConfig, findings: Findings): void {
 
 function checkWebSocket(route: RouteConfig, findings: Findings): void {
   const { websocket, match } = route.core;
-  if (!websocket) return;
-  const at = placeOf(route, ['websocket']);
-  if (match.methods !== undefined && !match.methods.includes('GET')) {
-    findings.add(
-      at,
-      'websocket-method',
-      'a WebSocket begins with GET, which this route does not match',
-      'match GET, too',
-    );
-  }
-  if (isSet(route, 'body')) {
-    const message = 'a WebSocket begins with a request without a body, which `body` would refuse';
-    findings.add(at, 'websocket-body', message, 'give the upgrades a route of their own');
-  }
+  if (!websocket || match.methods === undefined || match.methods.includes('GET')) return;
+  const message = 'a WebSocket begins with GET, which this route does not match';
+  findings.add(placeOf(route, ['websocket']), 'websocket-method', message, 'match GET, too');
 }
 
 function checkOverrides(config: RoutesConfig, routes: ReadonlyMap<string, Place>, findings: Findings): void {

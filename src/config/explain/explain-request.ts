@@ -1,8 +1,9 @@
 // What would happen to one request, as far as the configuration alone can tell: `sluice route`.
-import { auth } from '../../policies/auth.ts';
+import { callerOf } from '../../policies/auth.ts';
+import type { Caller } from '../../policies/policy.ts';
 import { explainMatch, type MatchReason } from '../../route/explain-match.ts';
 import type { MatchRequest } from '../../route/table.ts';
-import { isAuthenticated, type RouteConfig, type RoutesConfig, type TenantConfig } from '../format/routes-config.ts';
+import type { RouteConfig, RoutesConfig, TenantConfig } from '../format/routes-config.ts';
 import { activePolicies, type Explanation } from './explain-route.ts';
 
 export interface RequestExplanation {
@@ -26,9 +27,11 @@ export function explainRequest(config: RoutesConfig, request: MatchRequest, tena
   const route = winner === undefined ? undefined : config.routes.get(winner);
   if (route === undefined)
     return { route: undefined, others, policies: [], outcome: unmatched(request, allow, others) };
-  const caller = tenant ?? identified(config, request);
+  const { tenants, tenantTable } = config;
+  const named = tenant && tenantTable.get(tenant.name);
+  const caller = named ?? callerOf(request.header, tenantTable);
   const outcome = refusalOf(route, request, caller) ?? `goes to ${route.core.to}, unless a policy refuses it`;
-  const known = typeof caller === 'string' ? undefined : caller;
+  const known = typeof caller === 'string' ? undefined : tenants.get(caller.id);
   return { route: route.name, others, policies: activePolicies(config, route, known), outcome };
 }
 
@@ -39,33 +42,16 @@ function unmatched({ path }: MatchRequest, allow: readonly string[], others: rea
 }
 
 const ENCODED_SLASH = '%2F';
-const BEARER = /^bearer +/i;
-
-/** Whose key the request has, or why it is nobody's. */
-function identified({ tenants, tenantTable }: RoutesConfig, request: MatchRequest): TenantConfig | string {
-  const authorization = request.header('authorization') ?? '';
-  const bearer = BEARER.test(authorization) ? authorization.replace(BEARER, '').trim() : '';
-  const key = request.header('x-api-key') || bearer;
-  if (key === '') return 'it needs an API key (see --tenant, or send one with -H)';
-  if (bearer !== '' && bearer !== key) return 'it has two API keys that differ';
-  const owner = tenantTable.identify(key)?.tenant.id;
-  return (owner === undefined ? undefined : tenants.get(owner)) ?? 'no tenant has this key';
-}
-
 /** What refuses the request whatever its body and the traffic; the gateway asks in this order. */
-function refusalOf(route: RouteConfig, { path }: MatchRequest, caller: TenantConfig | string): string | undefined {
-  const { core, tree } = route;
+function refusalOf({ core, policies }: RouteConfig, { path }: MatchRequest, caller: Caller): string | undefined {
   if (core.disabled) return '503: the route is disabled';
   if (path.includes(ENCODED_SLASH) && core.encoded_slashes !== true) {
     const unless = core.encoded_slashes === undefined ? ', unless http.encoded_slashes allows it' : '';
     return `400: the path has an encoded slash${unless}`;
   }
-  if (!isAuthenticated(route)) return undefined;
-  if (typeof caller === 'string') return `401: ${caller}`;
-  if (caller.settings.disabled) return `403: ${caller.name} is disabled`;
-  const ways = auth.schema.decode(tree.entries.get('auth')) ?? [];
-  const roles = ways.map(({ key }) => key.roles);
-  const missing = roles.map((needed) => needed.filter((role) => !caller.settings.roles.includes(role)));
-  if (missing.some((each) => each.length === 0)) return undefined;
-  return `403: ${caller.name} lacks ${missing.map((each) => each.join(' and ')).join(', or ')}`;
+  for (const policy of policies) {
+    const refusal = policy.foresee(caller);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
 }

@@ -38,7 +38,8 @@ export class SchemaCompiler {
    * The compiled schema; undefined when something is wrong with it, which was then reported: unreadable or malformed files,
    * unknown keywords, patterns that cannot be matched in linear time, references that lead nowhere. Each document is reported once.
    */
-  async compile(source: SchemaSource, reading: Reading, report: ReportAt): Promise<CompiledSchema | undefined> {
+  async compile(source: SchemaSource, report: ReportAt): Promise<CompiledSchema | undefined> {
+    const { reading } = source;
     const root = source.kind === 'inline' ? inlineDocument(source) : await this.#read(source.path, source.at, report);
     if (root === undefined) return undefined;
     const documents = await this.#closure(root, report);

@@ -1,26 +1,34 @@
 // The setting that names a JSON Schema: a map written in place, or the path of a file.
 import { dirname, resolve } from 'node:path';
-import type { Node, Place, Report, ScalarNode, Schema } from '../../schema/schema.ts';
+import type { Node, Place, Report, ScalarNode, Schema, Setting } from '../../schema/schema.ts';
 import { pointerTo } from './pointer.ts';
+import type { Reading } from './validators.ts';
 
 /** A JSON Schema as it was set. */
-export type SchemaSource =
-  | {
-      readonly kind: 'inline';
-      readonly schema: object;
-      /** The file it is written in: relative `$ref`s start there. */
-      readonly file: string;
-      readonly at: Place;
-      /** JSON Pointer → where that part of it is written. */
-      readonly places: ReadonlyMap<string, Place>;
-    }
-  | { readonly kind: 'file' /** Absolute. */; readonly path: string; readonly at: Place };
+export type SchemaSource = (Inline | InFile) & { readonly reading: Reading };
+
+interface Inline {
+  readonly kind: 'inline';
+  readonly schema: object;
+  /** The file it is written in: relative `$ref`s start there. */
+  readonly file: string;
+  readonly at: Place;
+  /** JSON Pointer → where that part of it is written. */
+  readonly places: ReadonlyMap<string, Place>;
+}
+
+interface InFile {
+  readonly kind: 'file';
+  /** Absolute. */
+  readonly path: string;
+  readonly at: Place;
+}
 
 /**
  * Declares a setting that is a JSON Schema 2020-12: a map, or a path relative to the file that names it. It is one value:
  * a route's schema replaces an inherited one whole, and never merges with it.
  */
-export function schemaSource(options: { readonly doc: string }): Schema<SchemaSource> {
+export function schemaSource(options: { readonly doc: string; readonly reading: Reading }): Schema<SchemaSource> {
   return {
     doc: options.doc,
     expected: 'a JSON Schema, in place or as the path of a file',
@@ -29,12 +37,14 @@ export function schemaSource(options: { readonly doc: string }): Schema<SchemaSo
       const source = read(node, report);
       if (source === undefined) return undefined;
       const text = source.kind === 'file' && node.kind === 'scalar' ? node.text : 'a schema in place';
-      return { kind: 'leaf', value: source, text, secret: false, at: node.at };
+      const value: SchemaSource = { ...source, reading: options.reading };
+      sources.add(value);
+      return { kind: 'leaf', value, text, secret: false, at: node.at };
     },
     complete: (setting) => setting,
     decode(setting) {
-      // The only maker of this leaf is `normalise` above.
-      if (setting?.kind === 'leaf' && isSource(setting.value)) return setting.value;
+      const source = schemaSourceOf(setting);
+      if (source !== undefined) return source;
       throw new TypeError('a schema setting was decoded that was not normalised');
     },
     defaults: () => undefined,
@@ -45,11 +55,19 @@ export function schemaSource(options: { readonly doc: string }): Schema<SchemaSo
   };
 }
 
-function isSource(value: unknown): value is SchemaSource {
-  return typeof value === 'object' && value !== null && 'kind' in value;
+/** The schema that a setting is, wherever it stands; undefined for a setting of another kind. */
+export function schemaSourceOf(setting: Setting | undefined): SchemaSource | undefined {
+  return setting?.kind === 'leaf' && isSource(setting.value) ? setting.value : undefined;
 }
 
-function read(node: Node, report: Report): SchemaSource | undefined {
+/** Every source there is: a JSON value of the user's may look like one. */
+const sources = new WeakSet();
+
+function isSource(value: unknown): value is SchemaSource {
+  return typeof value === 'object' && value !== null && sources.has(value);
+}
+
+function read(node: Node, report: Report): Inline | InFile | undefined {
   if (node.kind === 'map') {
     const places = new Map<string, Place>();
     const schema = jsonOf(node, '', places, report);

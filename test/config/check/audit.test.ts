@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { audit } from '../../../src/config/check/audit.ts';
-import { audited, soundConfig } from '../load/routes.ts';
+import { audited, soundConfig, told } from '../load/routes.ts';
 
 const UPSTREAM = 'upstreams: { orders: { targets: http://127.0.0.1:7001, timeout: { try: 3s } } }';
 const KEY = `sha256:${'a'.repeat(64)}`;
@@ -88,6 +88,40 @@ routes:
 `,
   );
   assert.deepEqual(warnings, ['3:102 warning secret-in-clear', '6:79 warning secret-in-clear']);
+});
+
+test('a secret in clear text is told wherever one may stand: what a tenant adds, TLS, settings of a module', async (t) => {
+  const config = await soundConfig(
+    t,
+    `version: 1
+defaults: { auth: key, limit: 1/s }
+tenants:
+  acme: { headers: { Authorization: Basic c2VjcmV0, x-tier: gold } }
+  bolt: { headers: { authorization: "\${env:BOLT}" } }
+upstreams:
+  orders:
+    targets: https://127.0.0.1:7001
+    tls:
+      cert: cert.pem
+      key: |
+        -----BEGIN PRIVATE KEY-----
+        hunter2
+        -----END PRIVATE KEY-----
+routes:
+  a: { match: GET /a, to: orders, use: { module: ./own.ts, with: { db: { password: hunter2 } } } }
+  b: { match: GET /b, to: orders, use: { module: ./own.ts, with: { db: { password: "\${env:BOLT}" } } } }
+  c: { match: GET /c, to: orders, headers: { request: { set: { authorization: "Bearer {query.t}" } } } }
+`,
+    { BOLT: 'Basic c2VjcmV0' },
+  );
+  const warnings = audit(config);
+  assert.deepEqual(told(warnings), [
+    '4:37 warning secret-in-clear',
+    '11:12 warning secret-in-clear',
+    '16:66 warning secret-in-clear',
+  ]);
+  assert.equal(warnings[0]?.message, 'Authorization holds a secret in clear text');
+  assert.doesNotMatch(JSON.stringify(warnings), /hunter2|c2VjcmV0/);
 });
 
 test('upstreams and plans that nobody uses are told', async (t) => {
