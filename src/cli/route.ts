@@ -1,6 +1,6 @@
 // `sluice route METHOD URL`: which route serves a request, why the others do not, and what would happen to it.
 import { explainRequest, type RequestExplanation } from '../config/explain/explain-request.ts';
-import { canonicalTarget, splitAbsolute } from '../edge/canonical-path.ts';
+import { canonicalTarget, hostOf, splitAbsolute } from '../edge/canonical-path.ts';
 import type { MatchRequest } from '../route/table.ts';
 import { openRoutes, tenantOf } from './open.ts';
 import { UsageError, type Verb } from './verb.ts';
@@ -15,27 +15,36 @@ export const route: Verb = {
     const request = readRequest(method, url, flags.header);
     const config = await openRoutes(flags, terminal);
     if (config === undefined) return 1;
-    const explanation = explainRequest(config, request, tenantOf(flags, config));
+    const tenant = tenantOf(flags, config);
+    const explanation = typeof request === 'string' ? refused(request) : explainRequest(config, request, tenant);
     if (flags.json) terminal.out(`${JSON.stringify(explanation, undefined, 2)}\n`);
     else terminal.out(requestText(`${method} ${url}`, explanation));
     return 0;
   },
 };
 
-function readRequest(method: string, url: string, given: readonly string[]): MatchRequest {
+/** What a route is looked for with, or why the gateway does not come to that. */
+function readRequest(method: string, url: string, given: readonly string[]): MatchRequest | string {
   if (!/^[A-Z-]+$/.test(method)) throw new UsageError(`"${method}" is not a method`, 'such as GET');
   const headers = readHeaders(given);
   const absolute = splitAbsolute(url);
   const target = canonicalTarget(absolute?.target ?? url);
-  if (!('path' in target)) throw new UsageError(`the gateway refuses ${url} with 400: ${target.detail}`);
-  const authority = absolute?.authority ?? headers.get('host') ?? '';
+  if (method === 'TRACE' || method === 'CONNECT') return `405: ${method} is not served`;
+  if (!('path' in target)) {
+    if (target.reason === 'not_origin_form') throw new UsageError(`"${url}" is neither a path nor a URL`);
+    return `400: ${target.detail}`;
+  }
   return {
     method,
-    host: authority.toLowerCase().replace(/:\d+$/, ''),
+    host: hostOf(absolute?.authority ?? headers.get('host') ?? ''),
     path: target.path,
     query: target.query,
     header: (name) => headers.get(name),
   };
+}
+
+function refused(outcome: string): RequestExplanation {
+  return { route: undefined, others: [], policies: [], outcome };
 }
 
 function readHeaders(given: readonly string[]): ReadonlyMap<string, string> {

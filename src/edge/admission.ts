@@ -3,7 +3,7 @@
 import type { Exchange } from '../exchange/exchange.ts';
 import * as kind from '../exchange/header-kinds.ts';
 import type { Problem } from '../exchange/problem.ts';
-import { canonicalTarget, splitAbsolute } from './canonical-path.ts';
+import { canonicalTarget, hostOf, splitAbsolute } from './canonical-path.ts';
 import { clientAddress } from './client-address.ts';
 import type { Connection } from './connection.ts';
 import { requestId, traceparent } from './ids.ts';
@@ -162,11 +162,6 @@ function refuseHost(x: Exchange): Problem | undefined {
   }
   x.host = lastHost;
   return undefined;
-}
-
-/** A name that ends in a dot is the same name (RFC 1034 §3.1). */
-function hostOf(authority: string): string {
-  return authority.replace(/\.?(?::\d+)?$/, '').toLowerCase();
 }
 
 function refuseTarget(x: Exchange, url: string, urlBytes: number): Problem | undefined {

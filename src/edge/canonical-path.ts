@@ -94,3 +94,8 @@ export function splitAbsolute(url: string): AbsoluteTarget | undefined {
   const rest = url.slice(start.length);
   return { scheme: scheme.toLowerCase(), authority, target: rest.startsWith('/') ? rest : `/${rest}` };
 }
+
+/** The host of an authority, as routes are matched by it. A name that ends in a dot is the same name (RFC 1034 §3.1). */
+export function hostOf(authority: string): string {
+  return authority.replace(/\.?(?::\d+)?$/, '').toLowerCase();
+}

@@ -89,7 +89,26 @@ test('route shows which route serves a request', async (t) => {
   assert.equal(code, 0);
   assert.match(out, /→ list\n {2}goes to orders/);
   assert.match((await sluice(t, 'route POST /orders/7 --routes FILE')).out, /405: this path takes GET, HEAD/);
-  assert.match((await sluice(t, 'route GET /a%00b --routes FILE')).err, /refuses \/a%00b with 400/);
+});
+
+test('route knows what the gateway refuses before it looks for a route', async (t) => {
+  for (const [request, outcome] of [
+    ['GET /a%00b', /\n {2}400: the path contains/],
+    ['GET /a#b', /\n {2}400: the request target contains a fragment/],
+    ['TRACE /orders/7', /\n {2}405: TRACE is not served/],
+  ] as const) {
+    const { code, out } = await sluice(t, `route ${request} --routes FILE`);
+    assert.equal(code, 0);
+    assert.match(out, /→ no route\n/);
+    assert.match(out, outcome);
+  }
+});
+
+test('route takes a host as the gateway does', async (t) => {
+  const hosted = SOUND.replace('"GET /orders/{id}"', '{ path: "/orders/{id}", host: api.example }');
+  for (const words of ['http://API.example.:8080/orders/7', '/orders/7 -H Host:api.example.']) {
+    assert.match((await sluice(t, `route GET ${words} --routes FILE`, hosted)).out, /→ list\n/);
+  }
 });
 
 test('a file with errors answers no question: 1, and the errors', async (t) => {
@@ -128,6 +147,7 @@ test('what is not understood is a usage error with a hint', async (t) => {
     ['explain lsit --routes FILE', /there is no route "lsit"; did you mean "list"\?/],
     ['explain list --tenant acmee --routes FILE', /there is no tenant "acmee"; did you mean "acme"\?/],
     ['route get /x --routes FILE', /"get" is not a method/],
+    ['route GET x --routes FILE', /"x" is neither a path nor a URL/],
     ['route GET /x -H nonsense --routes FILE', /"nonsense" is not a header/],
     ['keys new a:b', /"a:b" cannot be the name of a tenant/],
     ['keys old acme', /"old" is not something keys does/],
