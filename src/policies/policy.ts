@@ -113,9 +113,9 @@ export interface PolicyDefinition<Name extends string = string, Settings = unkno
   readonly problems?: readonly Problem[];
   /** Rules across fields. */
   readonly check?: (settings: Settings) => readonly Issue[];
-  /** Another setting of the route that this policy cannot stand beside. */
+  /** Another setting of the route that this policy cannot stand beside. Only of Sluice's own policies. */
   readonly excludes?: Exclusion;
-  /** What a caller is refused with, whatever else the request says; undefined for nothing. For `sluice route`. */
+  /** What `sluice route` says a caller is refused with, whatever else the request says. Only of Sluice's own policies. */
   readonly foresee?: (settings: Settings, caller: Caller) => string | undefined;
   /** Parses, compiles and branches; returns undefined when the settings ask for nothing. */
   readonly create: (settings: Settings, env: Env) => Maybe<Policy | undefined>;

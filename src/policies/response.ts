@@ -54,7 +54,7 @@ export const response = definePolicy({
         }),
         sample: s.optional(s.percent({ doc: 'Share of the answers looked at; with report, 10% unless set' })),
       },
-      { doc: 'Contract of the upstream’s answers' },
+      { doc: 'Contract of the upstream’s answers', name: 'response', reserved: ['body', 'xml'] },
     ),
   ),
   problems: [RESPONSE_INVALID, RESPONSE_UNCHECKABLE],

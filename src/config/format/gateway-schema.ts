@@ -104,7 +104,11 @@ const limits = s.object(
     header_bytes: s.bytes({ doc: 'Largest header section', default: '16KiB' }),
     headers: s.integer({ doc: 'Most header fields of a request', default: 100, min: 1 }),
     url_bytes: s.bytes({ doc: 'Longest request target', default: '8KiB' }),
-    connections: s.integer({ doc: 'Most client connections', default: 10_000, min: 1 }),
+    connections: s.integer({
+      doc: 'Most client connections, WebSockets included; one more closes the one that is idle for longest',
+      default: 10_000,
+      min: 1,
+    }),
     header_timeout: s.duration({ doc: 'How long the header section may take to arrive', default: '10s', min: '1ms' }),
   },
   { doc: 'What a client may send' },
@@ -157,7 +161,7 @@ export const gatewaySchema = s.object(
     http,
     metrics,
   },
-  { doc: 'Process settings of Sluice' },
+  { doc: 'Process settings of Sluice', name: 'process', reserved: ['store', 'workers'] },
 );
 
 /** The process settings: durations in milliseconds, sizes in bytes. */

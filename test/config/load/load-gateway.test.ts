@@ -98,6 +98,17 @@ test('what contradicts itself, or is for later, is refused', async (t) => {
   }
 });
 
+test('what later versions will take is refused as such', async (t) => {
+  for (const text of ['workers: auto\n', 'store: { sqlite: a.db }\n']) {
+    const { config, findings } = await load(t, text);
+    assert.equal(config, undefined);
+    assert.deepEqual(
+      findings.map(({ code, hint }) => [code, hint]),
+      [['unknown-key', 'reserved for a later version of Sluice']],
+    );
+  }
+});
+
 test('a named file must be there', async () => {
   const { findings } = await loadGateway('/no/such/gateway.yaml', {});
   assert.deepEqual(told(findings), ['1:1 error no-file']);
