@@ -1,25 +1,14 @@
-// headers: sets and removes headers on the way to the upstream and back, and checks those of the client.
+// headers: sets and removes headers on the way to the upstream and back.
 import { bodyProblem } from '../exchange/body-problems.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { canonicalName } from '../exchange/header-kinds.ts';
-import { defineProblem } from '../exchange/problem.ts';
 import { compileTemplate, type Template } from '../exchange/template.ts';
 import * as s from '../schema/schema.ts';
 import { headerNameFault, isHeaderValue } from './header-names.ts';
 import { bodyValue } from './json/body-value.ts';
 import { schemaSource } from './json/source.ts';
-import { breachesOfTexts } from './json/texts.ts';
-import type { CompiledSchema } from './json/validators.ts';
 import { definePolicy, type Env, type Maybe, type Policy, type Verdict } from './policy.ts';
-import { type Refusal, refuseBreaches } from './refuse-invalid.ts';
 import { MISSING_VALUE, missing } from './rewrite.ts';
-
-const HEADERS_INVALID = defineProblem(
-  'headers.invalid',
-  422,
-  'The request headers do not match their schema',
-  'http_request_error',
-);
 
 const editFields = {
   set: s.record(s.string({ doc: 'Value, with placeholders such as {tenant}' }), {
@@ -29,7 +18,8 @@ const editFields = {
   remove: s.list(s.string({ doc: 'Header name, in any case' }), { doc: 'Headers to remove', default: [] }),
 };
 
-const schema = s.optional(
+/** What a route says of headers; its `request.schema` is the business of `header-validation.ts`. */
+export const headersSchema = s.optional(
   s.object(
     {
       request: s.optional(
@@ -64,23 +54,12 @@ interface Edits {
 export const headers = definePolicy({
   name: 'headers',
   summary: 'Sets, removes and validates headers',
-  schema,
-  problems: [HEADERS_INVALID, MISSING_VALUE],
+  schema: headersSchema,
+  problems: [MISSING_VALUE],
   check: (settings) => [...nameIssues('request', settings?.request), ...nameIssues('response', settings?.response)],
-  async create(settings, env) {
-    if (settings?.request === undefined) return undefined;
-    const source = settings.request.schema;
-    const compiled =
-      source &&
-      (await env.schemas.compile(source, (issue, at) => {
-        env.report(issue, at);
-      }));
-    for (const name of compiled?.names ?? []) {
-      if (name === canonicalName(name)) continue;
-      const message = `the schema names "${name}", which no header is called: names are in lower case, with - for _`;
-      env.report({ path: ['request', 'schema'], code: 'header-name', message, hint: `write ${canonicalName(name)}` });
-    }
-    return new RequestHeaders(compiled, compileEdits('request', settings.request, env), env);
+  create(settings, env) {
+    const edits = compileEdits('request', settings?.request, env);
+    return edits.gone.size === 0 ? undefined : new RequestHeaders(edits, env.bodyMax);
   },
 });
 
@@ -91,7 +70,7 @@ export const headers = definePolicy({
 export const answerHeaders = definePolicy({
   name: 'headers',
   summary: 'Sets and removes headers of the answer',
-  schema,
+  schema: headersSchema,
   create(settings, env) {
     const edits = compileEdits('response', settings?.response, env);
     return edits.gone.size === 0 ? undefined : new AnswerHeaders(edits);
@@ -154,23 +133,15 @@ function compileEdits(direction: Direction, settings: Edits | undefined, env: En
 }
 
 class RequestHeaders implements Policy {
-  readonly #schema: CompiledSchema | undefined;
   readonly #edits: CompiledEdits;
   readonly #bodyMax: number;
-  readonly #invalid: Refusal;
 
-  constructor(compiled: CompiledSchema | undefined, edits: CompiledEdits, env: Env) {
-    this.#schema = compiled;
+  constructor(edits: CompiledEdits, bodyMax: number) {
     this.#edits = edits;
-    this.#bodyMax = env.bodyMax;
-    this.#invalid = { problem: HEADERS_INVALID, counter: env.metrics.validationFailure('headers_invalid') };
+    this.#bodyMax = bodyMax;
   }
 
   onRequest(x: Exchange): Maybe<Verdict> {
-    if (this.#schema !== undefined) {
-      const breaches = breachesOfTexts(this.#schema, joined(x.forwardable));
-      if (breaches.length > 0) return refuseBreaches(x, this.#invalid, 'the header section', breaches);
-    }
     return this.#edits.needsBody ? this.#editWithBody(x) : this.#edit(x, undefined);
   }
 
@@ -182,7 +153,7 @@ class RequestHeaders implements Policy {
   #edit(x: Exchange, body: unknown): Verdict {
     const { gone } = this.#edits;
     for (const name of gone) x.removeRequestHeader(name);
-    if (gone.size > 0) dropUnderscored(x.forwardable, gone);
+    dropUnderscored(x.forwardable, gone);
     for (const [name, template] of this.#edits.set) {
       const value = template.constant ?? template.render(x, body);
       if (value === undefined) return missing(x, template);
@@ -214,18 +185,6 @@ class AnswerHeaders implements Policy {
     }
     x.responseHeaders = kept;
   }
-}
-
-/** What an upstream may make of a header section: one value for each name, whatever its spelling (RFC 9110 §5.3). */
-function joined(fields: readonly string[]): Record<string, unknown> {
-  const values = new Map<string, string>();
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const name = canonicalName(fields[i] ?? '');
-    const value = fields[i + 1] ?? '';
-    const before = values.get(name);
-    values.set(name, before === undefined ? value : `${before}, ${value}`);
-  }
-  return Object.fromEntries(values);
 }
 
 /** Removes, in place, the fields whose names differ from those in `names` in `_` for `-`. */

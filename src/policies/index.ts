@@ -7,6 +7,7 @@ import { auth } from './auth.ts';
 import { body } from './body.ts';
 import { concurrency } from './concurrency.ts';
 import { cors } from './cors.ts';
+import { headerValidation } from './header-validation.ts';
 import { answerHeaders, headers } from './headers.ts';
 import { ip } from './ip.ts';
 import { limit } from './limit.ts';
@@ -74,6 +75,7 @@ export const policies: readonly ListedPolicy[] = [
   listed(limit),
   listed(params),
   listed(query),
+  listed(headerValidation),
   listed(body),
   listed(use),
   listed(headers),

@@ -102,6 +102,12 @@ test('own policies and Express middleware', async (t) => {
           use: ['./use/nexts.ts', { module: './use/audit.ts', with: { header: 'x-own' } }, './use/waits.ts'],
         },
         after: { match: '/after/{id}', to: 'origin', use: ['./use/audit.ts', './use/refuses.ts'] },
+        valid: {
+          match: '/valid/{id}',
+          to: 'origin',
+          use: './use/audit.ts',
+          headers: { request: { schema: { required: ['x-to'] }, set: { 'x-audit': 'last' } } },
+        },
       },
     },
   });
@@ -130,6 +136,14 @@ test('own policies and Express middleware', async (t) => {
     assert.equal(answer.headers.get('retry-after'), '7');
     assert.deepEqual([JSON.parse(text).code, JSON.parse(text).detail], ['audit.refused', 'the shop is closed']);
     assert.equal(line.reason, 'audit.refused');
+  });
+
+  await t.test('what does not fit its schema never gets there; what is set in the file is set after it', async () => {
+    const { answer, text } = await ask('/valid/1');
+    assert.deepEqual([answer.status, JSON.parse(text).code], [422, 'headers.invalid']);
+    assert.equal(answer.headers.get('x-audit'), null);
+    assert.equal((await ask('/valid/1', { 'x-to': 'there' })).answer.headers.get('x-audit'), 'status 200');
+    assert.equal(origin.received.at(-1)?.header('x-audit'), 'last');
   });
 
   await t.test('a policy may answer by itself', async () => {

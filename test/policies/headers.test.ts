@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { headerValidation } from '../../src/policies/header-validation.ts';
 import { answerHeaders, headers } from '../../src/policies/headers.ts';
 import { buildPolicy, gate, onExchange, recordingEnv, soundPolicy } from '../support/policies.ts';
 
 async function faults(settings: unknown): Promise<string> {
   const env = recordingEnv({ authenticated: false });
-  await buildPolicy(headers, settings, env);
-  if (env.found.length === 0) await buildPolicy(answerHeaders, settings, env);
+  for (const part of [headerValidation, headers, answerHeaders]) {
+    if (env.found.length === 0) await buildPolicy(part, settings, env);
+  }
   return env.found.map(({ message }) => message).join('\n');
 }
 
@@ -46,7 +48,7 @@ describe('headers', () => {
 
   it('validates the headers of the client', async () => {
     const schema = { required: ['x-version'], properties: { 'x-version': { type: 'integer' } } };
-    const policy = await soundPolicy(headers, { request: { schema } });
+    const policy = await soundPolicy(headerValidation, { request: { schema } });
     assert.equal((await gate(policy, { headers: { 'X-Version': '2' } })).code, undefined);
     const refused = await gate(policy, { headers: { 'X-Version': 'two' } });
     assert.deepEqual([refused.code, refused.status], ['headers.invalid', 422]);
@@ -55,7 +57,7 @@ describe('headers', () => {
 
   it('validates what the upstream would see, however names are spelt and repeated', async () => {
     const schema = { properties: { 'x-mode': { const: 'good' }, 'x-level': { type: 'integer', maximum: 5 } } };
-    const policy = await soundPolicy(headers, { request: { schema } });
+    const policy = await soundPolicy(headerValidation, { request: { schema } });
     const codeOf = async (...fields: string[]): Promise<string | undefined> => {
       const { code } = await gate(policy, {}, (x) => {
         x.forwardable = fields;
@@ -68,7 +70,7 @@ describe('headers', () => {
     assert.equal(await codeOf('x-mode', 'good', 'X_Mode', 'evil'), 'headers.invalid');
     assert.equal(await codeOf('x-level', '50e-1'), 'headers.invalid');
     const dropped = await gate(
-      await soundPolicy(headers, { request: { schema: { required: ['x-mode'] } } }),
+      await soundPolicy(headerValidation, { request: { schema: { required: ['x-mode'] } } }),
       {},
       (x) => {
         x.req.headers['x-mode'] = 'good';

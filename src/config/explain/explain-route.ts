@@ -70,15 +70,17 @@ export function activePolicies(
   tenant: TenantConfig | undefined,
 ): Explanation['policies'] {
   const planned = isAuthenticated(route) ? plannedPolicies(config, route, tenant) : NONE;
+  const active = policies.filter(({ name }) => isSet(route, name) || planned.has(name));
   return (
-    policies
-      .filter(({ name }) => isSet(route, name) || planned.has(name))
-      // One that also has a part for answers is where its gate is.
-      .filter(({ name }, index, all) => all.findLastIndex((other) => other.name === name) === index)
-      .map(({ name, summary, problems }) => ({
+    active
+      // One that has parts, for validation and for answers, is told of once: where the last of them is.
+      .filter(({ name }, index) => active.findLastIndex((other) => other.name === name) === index)
+      .map(({ name, summary }) => ({
         name,
         summary,
-        problems: problems.map(({ status, code }) => `${status} ${code}`),
+        problems: active
+          .filter((part) => part.name === name)
+          .flatMap(({ problems }) => problems.map(({ status, code }) => `${status} ${code}`)),
       }))
   );
 }

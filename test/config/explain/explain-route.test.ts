@@ -60,6 +60,8 @@ test('a policy is shown with what it may refuse with', async (t) => {
   const config = await soundConfig(t, TEXT, ENV);
   const { policies } = explainRoute(config, config.routes.get('list') ?? assert.fail());
   assert.deepEqual(policies.find(({ name }) => name === 'limit')?.problems, ['429 rate_limit.exceeded']);
+  const ofHeaders = policies.find(({ name }) => name === 'headers')?.problems;
+  assert.deepEqual(ofHeaders, ['422 headers.invalid', '400 template.missing_value']);
 });
 
 test('policies are named in order, those that only a plan brings included', async (t) => {
