@@ -65,7 +65,7 @@ function isScarce({ remaining, limit }: VendorQuota): boolean {
  * with `RateLimit-Reset`, and `X-RateLimit-Remaining` with `X-RateLimit-Reset` (seconds, or Unix time). Of several quotas in
  * one header the one with the fewest calls left counts.
  */
-export function vendorQuota(headers: ReadonlyMap<string, string>, wallMs: number): VendorQuota | undefined {
+function vendorQuota(headers: ReadonlyMap<string, string>, wallMs: number): VendorQuota | undefined {
   const structured = headers.get('ratelimit');
   if (structured !== undefined) return structuredQuota(structured, headers.get('ratelimit-policy') ?? '');
   for (const prefix of ['ratelimit-', 'x-ratelimit-', 'x-rate-limit-']) {
