@@ -1,9 +1,10 @@
 // `sluice check`: everything that is wrong or risky with routes.yaml and the process settings, at once.
 import { audit } from '../config/check/audit.ts';
 import { type Finding, sortFindings } from '../config/check/finding.ts';
-import { rehearse } from '../config/check/rehearse.ts';
+import { type GatewayConfig, gatewaySchema } from '../config/format/gateway-schema.ts';
 import { loadGateway } from '../config/load/load-gateway.ts';
 import { type LoadedRoutes, loadRoutes } from '../config/load/load-routes.ts';
+import { rehearse } from '../config/service/rehearse.ts';
 import { findingsJson, showFindings } from './findings.ts';
 import { DEFAULT_ROUTES, type Verb } from './verb.ts';
 
@@ -16,14 +17,17 @@ export const check: Verb = {
   async run(_words, flags, terminal) {
     const gateway = await loadGateway(flags.config, terminal.env);
     const routes = await loadRoutes(flags.routes ?? DEFAULT_ROUTES, terminal.env);
-    const findings = sortFindings([...gateway.findings, ...routes.findings, ...(await deeper(routes))]);
+    const findings = sortFindings([...gateway.findings, ...routes.findings, ...(await deeper(routes, gateway.config))]);
     if (flags.json) terminal.out(findingsJson(findings));
     else terminal.out(findings.length === 0 ? 'no findings\n' : showFindings(findings, terminal.colour));
     return findings.some((finding) => flags.strict || finding.severity === 'error') ? 1 : 0;
   },
 };
 
-/** What can be said of a file only once it is sound. */
-async function deeper({ config, schemas }: LoadedRoutes): Promise<readonly Finding[]> {
-  return config === undefined ? [] : [...(await rehearse(config, schemas)), ...audit(config)];
+/** What can be said of a file only once it is sound; with the built-in process settings when those are not. */
+async function deeper(
+  { config, ...loaded }: LoadedRoutes,
+  gateway: GatewayConfig = gatewaySchema.decode(undefined),
+): Promise<readonly Finding[]> {
+  return config === undefined ? [] : [...(await rehearse({ ...loaded, config }, gateway)), ...audit(config)];
 }

@@ -1,20 +1,8 @@
 // Findings for people: the line, a caret under what is meant, and the hint after it.
-import { readFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
+import { startsOfLines } from '../read/source.ts';
 import type { Finding, Severity } from './finding.ts';
-import { covered, lineOffsets, type Span, secretSpans, touching } from './secret-text.ts';
-
-/** {@link findingsText} with the lines of the files as they are now. @param colour for a terminal */
-export async function renderFindings(findings: readonly Finding[], colour: boolean): Promise<string> {
-  const files = new Set(findings.map((finding) => finding.at.file));
-  const texts = new Map(await Promise.all(Array.from(files, async (file) => [file, await textIfAny(file)] as const)));
-  return findingsText(findings, { textOf: (file) => texts.get(file), colour });
-}
-
-/** A place may be in a file that is missing, or in something that is no file, such as a variable. */
-async function textIfAny(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch(() => undefined);
-}
+import { covered, type Span, secretSpans, touching } from './secret-text.ts';
 
 export interface TextOptions {
   /** The text of a file, to show lines of; undefined when it cannot be shown. */
@@ -42,7 +30,7 @@ export function findingsText(findings: readonly Finding[], { textOf, colour }: T
 function linesOf(written: string | undefined): ((line: number) => string | undefined) | undefined {
   if (written === undefined) return undefined;
   const text = written.replace(/^\uFEFF/, '');
-  const starts = lineOffsets(text);
+  const starts = startsOfLines(text);
   const secrets = secretSpans(text);
   return (line) => {
     const start = starts[line - 1];

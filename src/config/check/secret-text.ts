@@ -1,6 +1,7 @@
 // Where a configuration file holds secrets, by its text alone: it is asked of files that do not parse, too. In doubt it is one.
 import { nearestWord } from '../../schema/suggest.ts';
 import { isSecretName } from '../../telemetry/secrets.ts';
+import { startsOfLines } from '../read/source.ts';
 import type { Finding } from './finding.ts';
 
 /** A part of a text by offsets, `end` excluded. */
@@ -53,7 +54,42 @@ export function secretSpans(text: string): readonly Span[] {
       : endOfFlow(text, from, isInFlow(before));
     spans.push({ start: from, end });
   }
+  followAliases(text, spans);
   return merged(spans.toSorted((a, b) => a.start - b.start));
+}
+
+const ALIAS = /(?<![^\s[{,:])\*([^\s[\]{},]+)/g;
+const ANCHOR = /&([^\s[\]{},]+)/g;
+
+/** Adds what the aliases in `spans` stand for: `roles: &k [a-key]`, then `keys: *k`. */
+function followAliases(text: string, spans: Span[]): void {
+  const followed = new Set<string>();
+  let anchors: ReadonlyMap<string, readonly Span[]> | undefined;
+  // What an alias stands for may hold aliases, too: it is appended, and then looked at.
+  for (const { start, end } of spans) {
+    for (const [, name = ''] of text.slice(start, end).matchAll(ALIAS)) {
+      if (followed.has(name)) continue;
+      followed.add(name);
+      anchors ??= anchorSpans(text);
+      spans.push(...(anchors.get(name) ?? []));
+    }
+  }
+}
+
+function anchorSpans(text: string): ReadonlyMap<string, readonly Span[]> {
+  const anchors = new Map<string, Span[]>();
+  for (const { 0: anchor, 1: name = '', index } of text.matchAll(ANCHOR)) {
+    const before = text.slice(text.lastIndexOf('\n', index - 1) + 1, index);
+    const start = index + anchor.length;
+    const column = before.search(/[^\s?-]|$/);
+    const end = isInFlow(before)
+      ? endOfFlow(text, start, true)
+      : Math.max(endOfBlock(text, start, column), endOfFlow(text, start, false));
+    const others = anchors.get(name);
+    if (others === undefined) anchors.set(name, [{ start, end }]);
+    else others.push({ start, end });
+  }
+  return anchors;
 }
 
 function merged(spans: readonly Span[]): readonly Span[] {
@@ -165,24 +201,40 @@ const TELLING = 8;
 /** A message quotes no more than so much of a long line: the last word may be cut. */
 const CUT = 16;
 
-/** The findings of the file with this text, none of which quotes a secret that stands in it. */
-export function withoutSecrets(findings: readonly Finding[], file: string, text: string): readonly Finding[] {
+/** A file that may hold secrets, in its own text and behind its references. */
+export interface SecretHolder {
+  readonly file: string;
+  readonly text: string;
+  /** What its references stand for, line by line. */
+  readonly secrets: ReadonlySet<string>;
+}
+
+/** The same findings, none of which quotes a secret of that file. */
+export function withoutSecrets(
+  findings: readonly Finding[],
+  { file, text, secrets }: SecretHolder,
+): readonly Finding[] {
   if (findings.length === 0) return findings;
   const spans = secretSpans(text);
-  if (spans.length === 0) return findings;
   const everywhere = new Set(spans.flatMap((span) => wordsOf(text, span)).filter((word) => word.length >= TELLING));
-  const lines = lineOffsets(text);
+  const referenced = [...secrets].filter((secret) => secret.length >= TELLING);
+  const lines = startsOfLines(text);
   return findings.map((finding) => {
     const start = finding.at.file === file ? lines[finding.at.line - 1] : undefined;
     const near = start === undefined ? [] : touching(spans, start, endOfLine(text, start));
     const here = near.flatMap((span) => wordsOf(text, span));
     const isSecret = (word: string): boolean =>
       everywhere.has(word) || here.some((secret) => secret === word || (word.length >= CUT && secret.startsWith(word)));
-    const hide = (said: string): string => said.replaceAll(WORD, (word) => (isSecret(word) ? '•••' : word));
+    const hide = (said: string): string =>
+      referenced
+        .reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), said)
+        .replaceAll(WORD, (word) => (isSecret(word) ? HIDDEN : word));
     const { message, hint } = finding;
     return { ...finding, message: hide(message), ...(hint !== undefined && { hint: hide(hint) }) };
   });
 }
+
+const HIDDEN = '•••';
 
 function wordsOf(text: string, { start, end }: Span): readonly string[] {
   return text.slice(start, end).replaceAll(REFERENCE, ' ').match(WORD) ?? [];
@@ -200,11 +252,4 @@ export function touching(spans: readonly Span[], start: number, end: number): re
   const found: Span[] = [];
   for (let span = spans[low]; span !== undefined && span.start < end; span = spans[++low]) found.push(span);
   return found;
-}
-
-/** Where each line of a text starts. */
-export function lineOffsets(text: string): readonly number[] {
-  const offsets = [0];
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) offsets.push(at + 1);
-  return offsets;
 }

@@ -59,12 +59,15 @@ export async function loadGateway(file: string | undefined, env: Environment): P
     config = gatewaySchema.decode(tree);
     check(config, tree, findings);
   }
+  const holder = { file: file ?? DEFAULT_GATEWAY_FILE, text: '', secrets: NO_SECRETS, ...source };
   return {
-    findings: withoutSecrets(findings.all, file ?? DEFAULT_GATEWAY_FILE, source?.text ?? ''),
+    findings: withoutSecrets(findings.all, holder),
     files: [...files],
     ...(config !== undefined && findings.errors === 0 && { config }),
   };
 }
+
+const NO_SECRETS: ReadonlySet<string> = new Set();
 
 function fileLayer(source: Source, findings: Findings, files: Set<string>): Setting | undefined {
   for (const each of source.files) files.add(resolve(each));

@@ -8,7 +8,7 @@ import type { Node, Place, Report } from '../../schema/schema.ts';
 import { crossCheck } from '../check/cross-check.ts';
 import { type Finding, Findings } from '../check/finding.ts';
 import { checkSchemas } from '../check/schemas.ts';
-import { withoutSecrets } from '../check/secret-text.ts';
+import { type SecretHolder, withoutSecrets } from '../check/secret-text.ts';
 import type { RoutesConfig } from '../format/routes-config.ts';
 import { routesFile } from '../format/routes-file.ts';
 import { type Environment, readSource } from '../read/read-source.ts';
@@ -26,6 +26,8 @@ export interface LoadedRoutes {
   readonly hash: string;
   /** Holds every schema of the routes, compiled; the next load takes over what has not changed. */
   readonly schemas: SchemaCompiler;
+  /** Takes the secrets of the file out of what is found later. */
+  conceal(findings: readonly Finding[]): readonly Finding[];
 }
 
 /**
@@ -43,12 +45,15 @@ export async function loadRoutes(file: string, env: Environment, previous?: Sche
   const schemas = new SchemaCompiler(previous);
   if (config !== undefined) await checkSchemas(config, schemas, findings);
   const files = new Set([...source.files.map((each) => resolve(each)), ...schemas.files]);
+  const holder: SecretHolder = { file, text: source.text, secrets: source.secrets };
+  const conceal = (found: readonly Finding[]) => withoutSecrets(found, holder);
   return {
-    findings: withoutSecrets(findings.all, file, source.text),
+    findings: conceal(findings.all),
     ...(config !== undefined && findings.errors === 0 && { config }),
     files: [...files],
     hash: await contentHash(files),
     schemas,
+    conceal,
   };
 }
 

@@ -5,12 +5,15 @@ import { dirname, resolve } from 'node:path';
 import type { MapEntry, Node, Report, ScalarNode } from '../../schema/schema.ts';
 import { type Finding, Findings } from '../check/finding.ts';
 import { parseReferences, type Reference } from './reference.ts';
+import { whyUnreadable } from './unreadable.ts';
 
 export interface Expansion {
   readonly root: Node;
   readonly findings: readonly Finding[];
   /** Absolute paths of every file that was named, missing ones too: to be watched. */
   readonly files: readonly string[];
+  /** What the references stand for, line by line. */
+  readonly secrets: ReadonlySet<string>;
 }
 
 /** Far above any secret or certificate chain. */
@@ -31,8 +34,9 @@ export async function expand(root: Node, env: Readonly<Record<string, string | u
     await Promise.all(Array.from(survey.paths, async (path) => [path, await readText(path)] as const)),
   );
   const findings = new Findings();
-  const expanded = new Expander(env, files, survey.holding, findings).node(root);
-  return { root: expanded, findings: findings.all, files: [...survey.paths] };
+  const expander = new Expander(env, files, survey.holding, findings);
+  const expanded = expander.node(root);
+  return { root: expanded, findings: findings.all, files: [...survey.paths], secrets: expander.secrets };
 }
 
 /** Where the references are, so that the rest of a large tree is left alone. */
@@ -78,23 +82,12 @@ async function readText(path: string): Promise<FileText> {
       ? { error: 'it is larger than 1 MiB' }
       : { text: text.replace(/^\uFEFF/, '').trim() };
   } catch (error) {
-    return { error: reasonOf(error) };
+    return { error: whyUnreadable(error) };
   }
 }
 
-const REASONS: ReadonlyMap<unknown, string> = new Map([
-  ['ENOENT', 'there is no such file'],
-  ['EACCES', 'this process may not read it'],
-  ['EISDIR', 'it is a directory'],
-  ['ENOTDIR', 'part of its path is not a directory'],
-]);
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return REASONS.get(code) ?? String(code ?? error);
-}
-
 class Expander {
+  readonly secrets = new Set<string>();
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #files: ReadonlyMap<string, FileText>;
   readonly #holding: ReadonlySet<Node>;
@@ -157,7 +150,7 @@ class Expander {
 
   #variable(name: string, fallback: string | undefined, node: ScalarNode): string {
     const value = this.#env[name];
-    if (value !== undefined && (value !== '' || fallback === undefined)) return value;
+    if (value !== undefined && (value !== '' || fallback === undefined)) return this.#secret(value);
     if (fallback !== undefined) return fallback;
     const hint = `set it, or give a default: \${env:${name}:-…}`;
     this.#report.add(node.at, 'missing-variable', `the environment variable ${name} is not set`, hint);
@@ -167,8 +160,13 @@ class Expander {
   #file(name: string, node: ScalarNode): string {
     const path = pathOf(name, node);
     const file = this.#files.get(path) ?? { error: 'it was not read' };
-    if ('text' in file) return file.text;
+    if ('text' in file) return this.#secret(file.text);
     this.#report.add(node.at, 'missing-file', `cannot read ${path}: ${file.error}`);
     return '';
+  }
+
+  #secret(value: string): string {
+    for (const line of value.split('\n')) this.secrets.add(line.trim());
+    return value;
   }
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Node } from '../../schema/node.ts';
 import type { Finding } from '../check/finding.ts';
 import { expand } from './expand.ts';
+import { whyUnreadable } from './unreadable.ts';
 import { readYaml } from './yaml.ts';
 
 /** What processes are given: names to values. */
@@ -16,6 +17,8 @@ export interface Source {
   readonly files: readonly string[];
   /** As it was read. */
   readonly text: string;
+  /** What its references stand for, line by line. */
+  readonly secrets: ReadonlySet<string>;
 }
 
 /** Reads `file`. A file that cannot be read is a finding at its beginning. */
@@ -24,28 +27,23 @@ export async function readSource(file: string, env: Environment): Promise<Source
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    return { root: undefined, findings: [unreadable(file, error)], files: [file], text: '' };
+    return { root: undefined, findings: [unreadable(file, error)], files: [file], text: '', secrets: NONE };
   }
   const parsed = readYaml(text, file);
-  if (parsed.root === undefined) return { root: undefined, findings: parsed.findings, files: [file], text };
+  if (parsed.root === undefined)
+    return { root: undefined, findings: parsed.findings, files: [file], text, secrets: NONE };
   const expanded = await expand(parsed.root, env);
   const findings = [...parsed.findings, ...expanded.findings];
-  return { root: expanded.root, findings, files: [file, ...expanded.files], text };
+  return { root: expanded.root, findings, files: [file, ...expanded.files], text, secrets: expanded.secrets };
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 function unreadable(file: string, error: unknown): Finding {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-  const why = REASONS.get(code) ?? `it cannot be read (${code})`;
   return {
     at: { file, line: 1, column: 1, length: 0 },
     code: 'no-file',
     severity: 'error',
-    message: `${file}: ${why}`,
+    message: `${file}: ${whyUnreadable(error)}`,
   };
 }
-
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ['ENOENT', 'there is no such file'],
-  ['EACCES', 'this process may not read it'],
-  ['EISDIR', 'it is a folder, not a file'],
-]);

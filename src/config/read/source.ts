@@ -46,7 +46,8 @@ export class Source {
 
 const CARRIAGE_RETURN = 13;
 
-function startsOfLines(text: string): number[] {
+/** Where each line of a text starts. */
+export function startsOfLines(text: string): readonly number[] {
   const starts = [0];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
   return starts;

@@ -68,12 +68,12 @@ export async function compile(
     const upstream = buildUpstream(entry, host, folder, previous, findings);
     if (upstream !== undefined) upstreams.set(entry.name, upstream);
   }
-  const built = findings.errors === 0 ? await buildPolicies(parts, findings) : NOTHING_BUILT;
+  const built = await buildPolicies(parts, findings);
   const fresh = [...upstreams.values()].filter((each) => previous?.upstreams.get(each.name) !== each);
   if (findings.errors > 0) {
     await closeAll([...built.values()].flat(), host);
     await closeAll(fresh, host);
-    return { findings: findings.all };
+    return { findings: loaded.conceal(findings.all) };
   }
   const breakers = new Map<string, Breaker>();
   const routes = new Map<string, Route>();
@@ -91,10 +91,11 @@ export async function compile(
     kinds: new HeaderKinds(tenantHeaderNames(config)),
   });
   const service: Service = { generation, config, snapshot, upstreams, breakers };
-  return { findings: findings.all, candidate: { service, commit: () => takeOver(service, fresh, previous) } };
+  return {
+    findings: loaded.conceal(findings.all),
+    candidate: { service, commit: () => takeOver(service, fresh, previous) },
+  };
 }
-
-const NOTHING_BUILT: ReadonlyMap<string, readonly Policy[]> = new Map();
 
 /** The policies of every route, in turns so that requests are served meanwhile. */
 async function buildPolicies(

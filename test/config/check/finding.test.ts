@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { showFindings } from '../../../src/cli/findings.ts';
 import { type Finding, Findings } from '../../../src/config/check/finding.ts';
-import { findingsText, renderFindings } from '../../../src/config/check/finding-text.ts';
+import { findingsText } from '../../../src/config/check/finding-text.ts';
 import type { Place } from '../../../src/schema/schema.ts';
 
 function at(line: number, column: number, length = 1, file = 'routes.yaml'): Place {
@@ -62,16 +63,13 @@ describe('findings', () => {
     assert.equal(text([], ''), '');
   });
 
-  it('show the lines of their files', async () => {
+  it('show the lines of their files', () => {
     const own = fileURLToPath(import.meta.url);
     assert.match(
-      await renderFindings([error(at(1, 1, 6, own))], false),
+      showFindings([error(at(1, 1, 6, own))], false),
       /\n {2}1 \| import assert.*\n {4}\| \^{6}\n1 error\n$/,
     );
-    assert.equal(
-      await renderFindings([error(at(1, 1, 1, '$PORT'))], false),
-      '$PORT:1:1 error bad-value: no\n1 error\n',
-    );
+    assert.equal(showFindings([error(at(1, 1, 1, '$PORT'))], false), '$PORT:1:1 error bad-value: no\n1 error\n');
   });
 
   it('keep the caret under its text behind tabs, and inside the line', () => {

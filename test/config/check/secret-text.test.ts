@@ -6,7 +6,7 @@ import { findingsText } from '../../../src/config/check/finding-text.ts';
 import { withoutSecrets } from '../../../src/config/check/secret-text.ts';
 import { loadGateway } from '../../../src/config/load/load-gateway.ts';
 import { temporaryDirectory } from '../../support/files.ts';
-import { load } from '../load/routes.ts';
+import { load, rehearsed } from '../load/routes.ts';
 
 const finding = (line: number, message = 'no', hint?: string): Finding => ({
   at: { file: 'routes.yaml', line, column: 1, length: 1 },
@@ -47,6 +47,10 @@ describe('lines with a secret', () => {
       'tls:\n  key: |\n    -----BEGIN PRIVATE KEY-----\n    K3Y\n    -----END PRIVATE KEY-----\nplan: pro',
     'a private key in quotes':
       'tls: { key: "-----BEGIN EC PRIVATE KEY-----\n  K3Y\n  -----END EC PRIVATE KEY-----" }\nplan: pro',
+    'a key behind an alias': 'tenants:\n  ann: { roles: &k [K3Y], plan: pro }\n  bob: { keys: *k }',
+    'keys behind an alias, in a block':
+      'tenants:\n  ann:\n    roles: &k\n      - K3Y\n    plan: pro\n  bob: { keys: [x, *k] }',
+    'keys behind an alias of an alias': 'tenants:\n  ann: { plan: pro, roles: &a [&b K3Y] }\n  bob:\n    keys: *a\n',
     'a private key without its beginning': 'tls:\n  key: |\n    K3Y\nplan: pro',
   };
   for (const [what, text] of Object.entries(spellings)) {
@@ -72,8 +76,7 @@ describe('messages', () => {
     const text = 'a:\n  keys: pw1, plna: x\n  b: { token: a-long-password }';
     const [own, other] = withoutSecrets(
       [finding(2, 'a second ": "', 'quote it: "pw1, plna: x"'), finding(1, 'not "a-long-password", pw1')],
-      'routes.yaml',
-      text,
+      { file: 'routes.yaml', text, secrets: new Set() },
     );
     assert.equal(own?.hint, 'quote it: "•••, •••: •••"');
     assert.equal(other?.message, 'not "•••", pw1');
@@ -97,6 +100,27 @@ describe('messages', () => {
       assert.notEqual(findings.length, 0);
       assert.doesNotMatch(JSON.stringify(findings), /slc-secret/, tenant);
     }
+  });
+
+  it('of building what was loaded are without them, those behind references included', async (t) => {
+    const findings = await rehearsed(
+      t,
+      `version: 1
+upstreams: { u: http://127.0.0.1:7001 }
+routes:
+  a: { match: GET /a, to: u, auth: none, use: { module: ./own.ts, with: { password: hunter2-in-the-file } } }
+  b: { match: GET /b, to: u, auth: none, use: { module: ./own.ts, with: { password: "\${env:PASSWORD}" } } }
+  c: { match: GET /c, to: u, auth: none, headers: { request: { set: { x-a: "Basic \${env:PASSWORD}{" } } } }
+`,
+      { 'own.ts': 'export default ({ password }) => { throw new Error(`cannot log in with "${password}"`); };' },
+      { PASSWORD: 'hunter2-in-the-environment' },
+    );
+    assert.deepEqual(
+      findings.map(({ at }) => at.line),
+      [4, 5, 6],
+    );
+    assert.match(findings[0]?.message ?? '', /cannot log in/);
+    assert.doesNotMatch(JSON.stringify(findings), /hunter2/);
   });
 
   it('of the process settings are without them, too', async (t) => {

@@ -135,17 +135,49 @@ test('a route that says nothing about auth does not load', async (t) => {
   assert.equal(findings[0]?.at.line, 4);
 });
 
-test('keys of later versions are refused as such', async (t) => {
-  const { findings } = await load(
-    t,
-    `version: 1
-include: [x.yaml]
+test('keys and units of later versions are refused as such', async (t) => {
+  const file = ({ top = '', plan = '', tenant = '', route = '' }) => `version: 1
+${top}
+plans: { pro: { limit: 9/s, ${plan} } }
+tenants: { acme: { plan: pro, ${tenant} } }
 ${UPSTREAM}
-routes: { a: { match: GET /a, to: orders, auth: none, cache: 5s } }
-`,
-  );
-  assert.deepEqual(told(findings), ['2:1 error unknown-key', '4:55 error unknown-key']);
-  assert.match(findings[1]?.hint ?? '', /later version/);
+routes: { a: { match: GET /a, to: orders, auth: none, ${route} } }
+`;
+  const cases = {
+    2: ['include: [x.yaml]', 'integrations: {}', 'tests: []'].map((top) => ({ top })),
+    3: [{ plan: 'priority: 5' }],
+    4: [{ tenant: 'credentials: {}' }],
+    6: [
+      'request: {}',
+      'calls: {}',
+      'idempotency: {}',
+      'on_store_down: open',
+      'cache: 5s',
+      'async: {}',
+      'webhook: {}',
+      'split: {}',
+      'response: { schema: {}, body: x }',
+      'response: { schema: {}, xml: true }',
+    ].map((route) => ({ route })),
+  };
+  for (const [line, parts] of Object.entries(cases)) {
+    for (const part of parts) {
+      const { findings, config } = await load(t, file(part));
+      assert.equal(config, undefined);
+      assert.deepEqual(
+        findings.map(({ at, code, hint }) => [at.line, code, hint]),
+        [[Number(line), 'unknown-key', 'reserved for a later version of Sluice']],
+        JSON.stringify(part),
+      );
+    }
+  }
+  for (const unit of ['day', 'month']) {
+    const { findings } = await load(t, file({ route: `limit: 9/${unit}` }).replace('9/s', `9/${unit}`));
+    assert.deepEqual(
+      findings.map(({ at, code, hint }) => [at.line, code, hint]),
+      [3, 6].map((line) => [line, 'bad-value', 'calendar quotas are not built yet: use s, min or h']),
+    );
+  }
 });
 
 test('a setting that asks for required parts gets them from defaults', async (t) => {
@@ -292,6 +324,18 @@ routes: { a: { match: GET /a, to: orders, auth: none } }
   );
   assert.deepEqual(told(findings), ['2:62 error tls-material']);
   assert.match(findings[0]?.message ?? '', /no-such\.pem/);
+});
+
+test('what building finds is told at once, whether in upstreams or policies, with what to do', async (t) => {
+  const findings = await rehearsed(
+    t,
+    `version: 1
+upstreams: { orders: { targets: https://127.0.0.1:7001, tls: { ca: no-such.pem } } }
+routes: { a: { match: "GET /a/{id}", to: orders, auth: none, rewrite: "/b/{ID}" } }
+`,
+  );
+  assert.deepEqual(told(findings), ['2:62 error tls-material', '3:71 error rewrite']);
+  assert.match(findings[0]?.hint ?? '', /readable PEM/);
 });
 
 test('an upstream that does not exist is told of whatever else is wrong with the route', async (t) => {

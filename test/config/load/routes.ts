@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { audit } from '../../../src/config/check/audit.ts';
 import type { Finding } from '../../../src/config/check/finding.ts';
-import { rehearse } from '../../../src/config/check/rehearse.ts';
+import { gatewaySchema } from '../../../src/config/format/gateway-schema.ts';
 import type { RoutesConfig } from '../../../src/config/format/routes-config.ts';
 import { type LoadedRoutes, loadRoutes } from '../../../src/config/load/load-routes.ts';
+import { rehearse } from '../../../src/config/service/rehearse.ts';
 import type { CleanUp } from '../../support/clean-up.ts';
 import { temporaryDirectory } from '../../support/files.ts';
 
@@ -36,9 +37,14 @@ export async function audited(t: CleanUp, text: string): Promise<readonly string
   return told(audit(await soundConfig(t, text)));
 }
 
-/** What building the policies of a sound file reports. */
-export async function rehearsed(t: CleanUp, text: string): Promise<readonly Finding[]> {
-  const { config, schemas, findings } = await load(t, text);
-  if (config === undefined) throw new Error(`not sound: ${told(findings).join('\n')}`);
-  return rehearse(config, schemas);
+/** What building the upstreams and policies of a sound file reports. */
+export async function rehearsed(
+  t: CleanUp,
+  text: string,
+  files: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<readonly Finding[]> {
+  const { config, ...loaded } = await load(t, text, files, env);
+  if (config === undefined) throw new Error(`not sound: ${told(loaded.findings).join('\n')}`);
+  return rehearse({ ...loaded, config }, gatewaySchema.decode(undefined));
 }

@@ -33,12 +33,13 @@ describe('references', () => {
   }
 
   it('stand for variables and files, also inside a longer text', async () => {
-    const { root, findings, files } = await expanded('a: "${env:USER_NAME}:${file:secrets/key}@host"', {
+    const expansion = await expanded('a: "${env:USER_NAME}:${file:secrets/key}@host"', {
       USER_NAME: 'me',
     });
-    assert.deepEqual(findings, []);
-    assert.equal(scalar({ root, findings, files }).text, 'me:s3cr3t-from-file@host');
-    assert.deepEqual(files, [join(folder, 'secrets', 'key')]);
+    assert.deepEqual(expansion.findings, []);
+    assert.equal(scalar(expansion).text, 'me:s3cr3t-from-file@host');
+    assert.deepEqual(expansion.files, [join(folder, 'secrets', 'key')]);
+    assert.deepEqual([...expansion.secrets], ['me', 's3cr3t-from-file']);
   });
 
   it('mark what they stand for as secret, and nothing else', async () => {
