@@ -55,7 +55,7 @@ export class GatewayView implements AdminView {
       last_reload_findings: refusedFor,
       reloads: records,
       upstreams: Object.fromEntries(
-        Array.from(service?.upstreams ?? [], ([name, upstream]) => [name, upstream.snapshot()]),
+        Array.from(service?.upstreams ?? [], ([name, upstream]) => [name, upstream.status()]),
       ),
       route_breakers: Object.fromEntries(Array.from(service?.breakers ?? [], ([label, { state }]) => [label, state])),
       next_probes: nextProbes(service),

@@ -1,10 +1,11 @@
 // The circuit breaker: opossum's window and state machine, behind an adapter that decides who may enter and what counts.
 import { EventEmitter } from 'node:events';
 import CircuitBreaker from 'opossum';
+import type { BreakerState } from '../telemetry/upstream-metrics.ts';
 import type { Settlement } from './outcome.ts';
 import type { BreakerSettings } from './settings.ts';
 
-export type BreakerState = 'closed' | 'open' | 'half_open';
+export type { BreakerState };
 
 /** Leave to make one attempt. */
 export interface Pass {

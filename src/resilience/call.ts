@@ -1,5 +1,6 @@
-// The one loop of attempts: deadline, breaker, target, attempt, back-off, and again. Upstreams and integrations differ only in
-// how an attempt is sent; that is what a subclass adds.
+// The one loop of attempts: deadline, breaker, attempt, back-off, and again. What is sent, and where, is for an Attempt to know.
+import type { Exchange } from '../exchange/exchange.ts';
+import type { RetryOutcome, UpstreamMetrics } from '../telemetry/upstream-metrics.ts';
 import { type Alarm, alarms } from './alarm.ts';
 import { backoffMs } from './backoff.ts';
 import type { Breaker, Pass } from './breaker.ts';
@@ -8,7 +9,7 @@ import { type AttemptResult, type Failure, type Settlement, settlementOf } from 
 import type { Backoff, RetryCondition } from './settings.ts';
 
 /** How a call may be attempted; resolved at load. Times in milliseconds, `Infinity` for none. */
-export interface CallPlan {
+export interface CallTerms {
   /** Until the answer starts, over all attempts and waits. */
   readonly answerMs: number;
   /** One attempt, to its response head. */
@@ -23,6 +24,18 @@ export interface CallPlan {
   readonly backoff: Backoff;
   readonly breaker: Breaker | undefined;
   readonly budget: Budget;
+  readonly metrics: UpstreamMetrics;
+}
+
+/** One try on the wire. It tells its call what it brings: `head` or `attemptFailed`, and at last `end`. */
+export interface Attempt {
+  /** Where it goes, as the log says it. */
+  readonly target: string;
+  /** It stands in line: nothing of it has been sent. */
+  readonly waits: boolean;
+  send(): void;
+  /** Ends it, whatever it is at; it must tell nothing any more. */
+  cancel(): void;
 }
 
 /** Why a call ended without an answer. */
@@ -37,9 +50,6 @@ export type CallFailure =
   | { readonly kind: 'stalled' }
   | { readonly kind: 'attempt'; readonly failure: Failure };
 
-/** What became of a wish to retry; label of `sluice_retries_total`. */
-export type RetryOutcome = 'success' | 'failed' | 'budget_exhausted' | 'not_replayable' | 'deadline';
-
 const IDLE = 0;
 const ATTEMPT = 1;
 const BACKOFF = 2;
@@ -53,14 +63,20 @@ const BUSY: CallFailure = { kind: 'busy' };
 const ATTEMPT_TIMEOUT: Failure = { kind: 'timeout', result: 'timeout', unsent: false };
 const STALLED: CallFailure = { kind: 'stalled' };
 
-export abstract class Call implements Alarm {
-  /** Attempts made so far. */
-  attempts = 0;
-  readonly #plan: CallPlan;
+/** Failed attempts that are remembered for the log. */
+const FAILED_MAX = 8;
+
+/**
+ * A subclass makes the attempts and answers for the call that got nothing; that is all an upstream and a third party differ in.
+ * `head`, `attemptFailed`, `moved` and `end` are for what it hears of the attempt under way.
+ */
+export abstract class Call<Terms extends CallTerms> implements Alarm {
+  protected readonly x: Exchange;
+  protected readonly terms: Terms;
+  #attempt: Attempt | undefined = undefined;
   #phase = IDLE;
   #retriesLeft: number;
   #pass: Pass | undefined = undefined;
-  #startedAt = 0;
   #attemptAt = 0;
   #wakeAt = 0;
   /** When a byte of the answer last moved. */
@@ -72,43 +88,31 @@ export abstract class Call implements Alarm {
   /** @internal of the alarm. */
   alarmPlace = -1;
 
-  constructor(plan: CallPlan) {
-    this.#plan = plan;
-    this.#retriesLeft = plan.retries;
+  constructor(x: Exchange, terms: Terms) {
+    this.x = x;
+    this.terms = terms;
+    this.#retriesLeft = terms.retries;
   }
 
-  /** Chooses the target of the next attempt, one that has not refused this call yet; false when none is left. */
-  protected abstract choose(): boolean;
-  /** Sends an attempt to the chosen target. */
-  protected abstract send(): void;
-  /** Aborts the attempt under way; it must report nothing any more. */
-  protected abstract cancel(): void;
-  /** Whether the attempt still waits for a connection: nothing of it was sent. */
-  protected abstract waits(): boolean;
+  /**
+   * The next attempt, not yet sent; undefined when nobody is left to ask.
+   *
+   * @param unreached the one before got no connection: where it went is not to be asked again.
+   */
+  protected abstract next(unreached: boolean): Attempt | undefined;
   /** Whether sending again, after a byte was sent, is safe: the method is idempotent and the body can be replayed. */
   protected abstract repeatable(): boolean;
-  /** When the request was complete; undefined while its body still comes, for as long as `uploadMovedAt` stays fresh. */
-  protected abstract requestCompleteAt(): number | undefined;
-  protected abstract uploadMovedAt(): number;
-  /** Whether it is the client that sends no more, and not the target that takes no more. */
-  protected abstract clientStalled(): boolean;
-  /** The attempt is over, and what it took is free until the next one: its place, and the client's body. */
-  protected abstract release(): void;
   /** The call ends without an answer. */
   protected abstract failed(failure: CallFailure): void;
-  /** The answer has begun and must be cut off. */
-  protected abstract cut(reason: 'idle_timeout' | 'total_timeout'): void;
   /** An attempt is over, at its head or without one. `why` it failed, in words; '' when it did not, or nobody knows. */
-  protected abstract attempted(result: AttemptResult, seconds: number, why: string): void;
-  /** An attempt brought the call nothing: it failed, or what it answered is discarded. */
-  protected abstract lost(result: AttemptResult, why: string): void;
-  protected abstract retried(outcome: RetryOutcome): void;
+  protected judged(_result: AttemptResult, _why: string): void {}
+  /** Between two attempts: what the last one took is free. */
+  protected released(): void {}
 
-  /** @param startedAt monotonic milliseconds: when the request came. */
-  begin(startedAt: number): void {
-    this.#startedAt = startedAt;
-    this.#plan.budget.request();
-    this.#attempt();
+  /** Makes the first attempt. */
+  protected begin(): void {
+    this.terms.budget.request();
+    this.#try(false);
   }
 
   /** The call is over, well or not: stops the clock. Idempotent. */
@@ -125,8 +129,8 @@ export abstract class Call implements Alarm {
     const running = this.#phase === ATTEMPT;
     const streaming = this.#phase === STREAMING;
     this.end();
-    if (running) this.attempted('aborted', (performance.now() - this.#attemptAt) / 1000, '');
-    if (running || streaming) this.cancel();
+    if (running) this.#count('aborted', performance.now(), '');
+    if (running || streaming) this.#attempt?.cancel();
   }
 
   /**
@@ -140,11 +144,12 @@ export abstract class Call implements Alarm {
     const why = result === '5xx' ? `status ${status}` : '';
     const now = performance.now();
     this.#over(result, now, why);
-    if (this.#plan.retryOn.has(status) && this.#retry(retryAfterMs())) {
-      this.lost(result, why === '' ? `status ${status}` : why);
+    if (this.terms.retryOn.has(status) && this.#retry(retryAfterMs())) {
+      this.#lost(result, why === '' ? `status ${status}` : why);
+      this.#lastFailure = undefined;
       return false;
     }
-    if (this.#retrying) this.retried(result === 'ok' ? 'success' : 'failed');
+    if (this.#retrying) this.#retried(result === 'ok' ? 'success' : 'failed');
     this.#phase = STREAMING;
     this.#movedAt = now;
     this.#arm(now);
@@ -165,76 +170,101 @@ export abstract class Call implements Alarm {
   protected attemptFailed(failure: Failure, why: string): void {
     if (this.#phase !== ATTEMPT) return;
     this.#over(failure.result, performance.now(), why);
-    this.lost(failure.result, why);
+    this.#lost(failure.result, why);
     const ended: CallFailure = { kind: 'attempt', failure };
     this.#lastFailure = ended;
     if (failure.unsent) return this.#failOver(ended);
-    if (isCondition(failure.result) && this.#plan.retryOn.has(failure.result) && this.#retry(0)) return;
+    if (isCondition(failure.result) && this.terms.retryOn.has(failure.result) && this.#retry(0)) return;
     this.#fail(ended);
   }
 
   /** Nothing was sent: another target may have it at once, whatever the method; without one the failure is final. */
   #failOver(failure: CallFailure): void {
-    if (this.#plan.retries === 0 || !this.#plan.retryOn.has('connect')) return this.#fail(failure);
-    this.#attempt(true);
+    if (this.terms.retries === 0 || !this.terms.retryOn.has('connect')) return this.#fail(failure);
+    this.#try(true);
   }
 
   #over(result: AttemptResult, now: number, why: string): void {
     this.#settle(settlementOf(result), why);
-    this.attempted(result, (now - this.#attemptAt) / 1000, why);
+    this.#count(result, now, why);
   }
 
-  #attempt(failingOver = false): void {
-    const { breaker } = this.#plan;
+  #count(result: AttemptResult, now: number, why: string): void {
+    const { metrics } = this.terms;
+    metrics.attempts[result].value++;
+    metrics.attemptFinished((now - this.#attemptAt) / 1000);
+    this.judged(result, why);
+  }
+
+  /** An attempt brought the call nothing: it failed, or what it answered is discarded. */
+  #lost(result: AttemptResult, error: string): void {
+    const { x } = this;
+    x.error = error;
+    x.failed ??= [];
+    if (x.failed.length < FAILED_MAX) x.failed.push({ target: this.#attempt?.target ?? '', result, error });
+  }
+
+  /** @param failingOver the last attempt got no connection, and nothing of it was sent. */
+  #try(failingOver: boolean): void {
+    const { breaker } = this.terms;
     if (breaker !== undefined) {
       this.#pass = breaker.tryEnter();
       if (this.#pass === undefined) {
         return this.#fail(this.#lastFailure ?? { kind: 'breaker_open', retryAfterS: breaker.retryAfterS() });
       }
     }
-    if (!this.choose()) {
+    const attempt = this.next(failingOver);
+    if (attempt === undefined) {
       this.#settle('ignored');
       return this.#fail(this.#lastFailure ?? NO_TARGET);
     }
     if (failingOver) this.#beginRetry();
-    this.attempts++;
+    const { x } = this;
+    x.target = attempt.target;
+    x.attempts += 1;
+    this.#attempt = attempt;
     this.#phase = ATTEMPT;
     const now = performance.now();
     this.#attemptAt = now;
     this.#arm(now);
-    this.send();
+    attempt.send();
   }
 
   /** Plans another attempt if all agree: count, breaker, method and body, deadline, budget. */
   #retry(retryAfterMs: number): boolean {
-    if (this.#retriesLeft === 0 || this.#plan.breaker?.state === 'open') return false;
+    if (this.#retriesLeft === 0 || this.terms.breaker?.state === 'open') return false;
     if (!this.repeatable()) return this.#declined('not_replayable');
     const now = performance.now();
-    const retry = this.#plan.retries - this.#retriesLeft + 1;
-    const waitMs = backoffMs(this.#plan.backoff, retry, retryAfterMs, this.#deadline(now) - now);
+    const retry = this.terms.retries - this.#retriesLeft + 1;
+    const waitMs = backoffMs(this.terms.backoff, retry, retryAfterMs, this.#deadline(now) - now);
     if (waitMs === undefined) return this.#declined('deadline');
-    if (!this.#plan.budget.tryRetry()) return this.#declined('budget_exhausted');
+    if (!this.terms.budget.tryRetry()) return this.#declined('budget_exhausted');
     this.#beginRetry();
     this.#retriesLeft--;
     this.#phase = BACKOFF;
     this.#wakeAt = now + waitMs;
-    this.release();
+    this.x.body.release();
+    this.released();
     this.#arm(now);
     return true;
   }
 
   #beginRetry(): void {
-    if (this.#retrying) this.retried('failed');
+    if (this.#retrying) this.#retried('failed');
     this.#retrying = true;
   }
 
   #declined(outcome: RetryOutcome): false {
-    this.retried(outcome);
+    this.#retried(outcome);
     return false;
   }
 
+  #retried(outcome: RetryOutcome): void {
+    this.terms.metrics.retries[outcome].value++;
+  }
+
   #fail(failure: CallFailure): void {
-    if (this.#retrying) this.retried('failed');
+    if (this.#retrying) this.#retried('failed');
     this.end();
     this.failed(failure);
   }
@@ -247,22 +277,28 @@ export abstract class Call implements Alarm {
 
   /** When the answer must have started. A long upload is bounded by `idle`, so `answer` counts from the complete request. */
   #deadline(now: number): number {
-    const answerAt = Math.max(this.requestCompleteAt() ?? now, this.#startedAt) + this.#plan.answerMs;
-    return Math.min(answerAt, this.#totalAt);
+    const { x, terms } = this;
+    const completeAt = this.#uploading ? now : x.body.completedAt;
+    return Math.min(Math.max(completeAt, x.startedAt) + terms.answerMs, this.#totalAt);
+  }
+
+  /** The client has not sent its whole request yet. */
+  get #uploading(): boolean {
+    const { body } = this.x;
+    return body.present && !body.complete;
   }
 
   get #totalAt(): number {
-    return this.#startedAt + this.#plan.totalMs;
+    return this.x.startedAt + this.terms.totalMs;
   }
 
   #dueAt(now: number): number {
     if (this.#phase === BACKOFF) return this.#wakeAt;
-    const movedAt = this.uploadMovedAt();
-    if (this.#phase === STREAMING) return Math.min(Math.max(this.#movedAt, movedAt) + this.#plan.idleMs, this.#totalAt);
-    const completeAt = this.requestCompleteAt();
-    if (completeAt === undefined)
-      return Math.min(Math.max(movedAt, this.#attemptAt) + this.#plan.idleMs, this.#totalAt);
-    return Math.min(this.#deadline(now), Math.max(completeAt, this.#attemptAt) + this.#plan.tryMs);
+    const { body } = this.x;
+    const { idleMs, tryMs } = this.terms;
+    if (this.#phase === STREAMING) return Math.min(Math.max(this.#movedAt, body.movedAt) + idleMs, this.#totalAt);
+    if (this.#uploading) return Math.min(Math.max(body.movedAt, this.#attemptAt) + idleMs, this.#totalAt);
+    return Math.min(this.#deadline(now), Math.max(body.completedAt, this.#attemptAt) + tryMs);
   }
 
   #arm(now: number): void {
@@ -276,20 +312,29 @@ export abstract class Call implements Alarm {
     if (this.#phase === ENDED) return;
     const now = performance.now();
     if (this.#dueAt(now) - now > 1) return this.#arm(now);
-    if (this.#phase === BACKOFF) return now < this.#deadline(now) ? this.#attempt() : this.#fail(this.#dueFailure(now));
+    if (this.#phase === BACKOFF)
+      return now < this.#deadline(now) ? this.#try(false) : this.#fail(this.#dueFailure(now));
     if (this.#phase === ATTEMPT) return this.#timedOut(now);
-    const reason = now + 1 >= this.#totalAt ? 'total_timeout' : 'idle_timeout';
+    this.#cut(now);
+  }
+
+  /** The answer has begun: all that can be said is that it is not whole. */
+  #cut(now: number): void {
+    const { x, terms } = this;
+    const total = now + 1 >= this.#totalAt;
     this.end();
-    this.cut(reason);
+    x.error = total ? `not complete within ${terms.totalMs} ms` : `no byte for ${terms.idleMs} ms`;
+    this.#attempt?.cancel();
+    x.reply.abort(total ? 'upstream.total_timeout' : 'upstream.idle_timeout');
   }
 
   #timedOut(now: number): void {
-    const uploading = this.requestCompleteAt() === undefined;
+    const uploading = this.#uploading;
     const final = now + 1 >= (uploading ? this.#totalAt : this.#deadline(now));
     // Cancelling ends the upload, too: asked afterwards, the client would seem to be held back.
-    const stalled = uploading && this.clientStalled();
-    const waited = this.waits();
-    this.cancel();
+    const stalled = uploading && !this.x.body.heldBack;
+    const waited = this.#attempt?.waits ?? false;
+    this.#attempt?.cancel();
     if (waited) {
       // All connections were taken: that is no failure of the target, whoever holds them.
       this.#over('aborted', now, 'all connections of the target were taken');
@@ -300,7 +345,7 @@ export abstract class Call implements Alarm {
     // A request that never was complete says nothing about the target.
     const result = uploading ? 'aborted' : 'timeout';
     this.#over(result, now, why);
-    this.lost(result, why);
+    this.#lost(result, why);
     this.#fail(final ? this.#dueFailure(now) : STALLED);
   }
 

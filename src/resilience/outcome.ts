@@ -1,7 +1,8 @@
 // What became of an attempt: one word for metrics, retries and passive health, and a finer one for the reply.
 
-/** Label of `sluice_upstream_attempts_total`. */
-export type AttemptResult = 'ok' | '5xx' | 'timeout' | 'connect' | 'dns' | 'tls' | 'reset' | 'protocol' | 'aborted';
+import type { AttemptResult } from '../telemetry/upstream-metrics.ts';
+
+export type { AttemptResult };
 
 /** Why there was no answer, as finely as the reply to the client tells it apart. */
 export type FailureKind =

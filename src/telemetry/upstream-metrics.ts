@@ -7,6 +7,7 @@ import { durationBounds } from './route-metrics.ts';
 export type AttemptResult = 'ok' | '5xx' | 'timeout' | 'connect' | 'dns' | 'tls' | 'reset' | 'protocol' | 'aborted';
 /** What became of the wish to try again. */
 export type RetryOutcome = 'success' | 'failed' | 'budget_exhausted' | 'not_replayable' | 'deadline';
+/** `ejected`: left out for its failures. `unhealthy`: so says the active check, or it fails and is used all the same. */
 export type TargetState = 'healthy' | 'unhealthy' | 'ejected';
 export type BreakerState = 'closed' | 'open' | 'half_open';
 

@@ -6,22 +6,22 @@ import type { Problem } from '../exchange/problem.ts';
 import type { BodyFailure } from '../exchange/request-body.ts';
 import type { CallFailure } from '../resilience/call.ts';
 import type { Failure } from '../resilience/outcome.ts';
-import type { Fallback, ForwardPlan } from './forward.ts';
 import * as problems from './problems.ts';
+import type { Fallback, UpstreamTerms } from './terms.ts';
 
 const RETRY_SOON_S = 1;
 
 /** Answers for a call that got nothing. */
-export function answerFailure(x: Exchange, failure: CallFailure, plan: ForwardPlan): void {
-  if (failure.kind === 'stalled') return x.reply.refuse(refuseBody(x, 'stalled', plan.body.maxBytes));
-  const { fallback } = plan;
+export function answerFailure(x: Exchange, failure: CallFailure, terms: UpstreamTerms): void {
+  if (failure.kind === 'stalled') return x.reply.refuse(refuseBody(x, 'stalled', terms.body.maxBytes));
+  const { fallback } = terms;
   if (fallback !== undefined && isNoAnswer(failure)) {
-    x.reason = problemOf(x, failure, plan).code;
+    x.reason = problemOf(x, failure, terms).code;
     x.status = fallback.status;
     x.responseHeaders = fallbackHeaders(fallback);
     return x.reply.complete(fallback.body);
   }
-  x.reply.refuse(problemOf(x, failure, plan));
+  x.reply.refuse(problemOf(x, failure, terms));
 }
 
 function fallbackHeaders({ status, body }: Fallback): string[] {
@@ -40,7 +40,7 @@ function isNoAnswer(failure: NoAnswer): boolean {
 
 type NoAnswer = Exclude<CallFailure, { kind: 'stalled' }>;
 
-function problemOf(x: Exchange, failure: NoAnswer, { upstream: { name }, answerMs, totalMs }: ForwardPlan): Problem {
+function problemOf(x: Exchange, failure: NoAnswer, { upstream: { name }, answerMs, totalMs }: UpstreamTerms): Problem {
   switch (failure.kind) {
     case 'breaker_open':
       return x.refuse(

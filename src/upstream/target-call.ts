@@ -1,138 +1,89 @@
-// A call to the targets of an upstream, whatever it is made of: where each attempt goes, and what is taken and given back.
+// A call to the targets of an upstream, HTTP or WebSocket: where each attempt goes, what is taken and given back, and how an answer
+// reaches the client.
 import type { Exchange } from '../exchange/exchange.ts';
-import { Call, type CallFailure, type RetryOutcome } from '../resilience/call.ts';
+import { type Attempt, Call, type CallFailure } from '../resilience/call.ts';
 import { causeOf } from '../resilience/cause.ts';
 import type { AttemptResult, Failure } from '../resilience/outcome.ts';
 import { retryAfterMs } from '../resilience/retry-after.ts';
-import type { AttemptListener } from './attempt.ts';
 import { answerFailure } from './failure.ts';
-import type { ForwardPlan } from './forward.ts';
+import type { AttemptListener } from './http-attempt.ts';
 import { requestHeaders } from './request-headers.ts';
 import { fieldOf, type ParsedHeaders, type RawHeaders, responseHeaders, UNPARSED } from './response-headers.ts';
 import type { Target } from './target.ts';
+import type { UpstreamTerms } from './terms.ts';
 
-/** Failed attempts that are remembered for the log. */
-const FAILED_MAX = 8;
+// RFC 9110 §9.2.2, and QUERY (draft-ietf-httpbis-safe-method-w-body).
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'QUERY']);
 /** `requestHeaders` puts Host first. */
 const HOST_VALUE = 1;
 
-export abstract class TargetCall extends Call implements AttemptListener {
-  protected readonly x: Exchange;
-  protected readonly plan: ForwardPlan;
+export abstract class TargetCall extends Call<UpstreamTerms> implements AttemptListener {
   #target: Target | undefined = undefined;
   /** Targets that could not be reached for this call; most calls never meet one. */
   #unreachable: Target[] | undefined = undefined;
-  /** The last attempt never got a connection. */
-  #unsent = false;
   #headers: string[] | undefined = undefined;
   #admitted = false;
   /** Where this call counts as pending. */
   #place: Target | undefined = undefined;
   #begunAt = 0;
 
-  constructor(x: Exchange, plan: ForwardPlan) {
-    super(plan);
-    this.x = x;
-    this.plan = plan;
-  }
-
-  /** Sends an attempt with these flat header pairs; `path` has the target's own before it. */
-  protected abstract dispatch(target: Target, path: string, headers: string[]): void;
+  /** An attempt at this target with these flat header pairs; `path` has the target's own before it. */
+  protected abstract attemptAt(target: Target, path: string, headers: string[]): Attempt;
 
   start(): void {
-    const { upstream } = this.plan;
+    const { upstream } = this.terms;
     this.x.upstream = upstream.name;
     if (!upstream.enter()) return this.failed({ kind: 'busy' });
     this.#admitted = true;
     this.#begunAt = performance.now();
-    this.begin(this.x.startedAt);
+    this.begin();
   }
 
   /** The exchange is over: gives back what it held. Idempotent. */
   finish(): void {
     this.abandon();
-    this.#leaveTarget();
+    this.released();
     if (!this.#admitted) return;
     this.#admitted = false;
-    this.plan.upstream.leave();
+    this.terms.upstream.leave();
   }
 
-  protected override choose(): boolean {
-    const { upstream } = this.plan;
+  protected override next(unreached: boolean): Attempt | undefined {
+    const { x, terms } = this;
+    const { upstream } = terms;
     const before = this.#target;
     // A target that refused the connection would refuse it again; one that answered badly may do better.
-    if (before !== undefined && this.#unsent) this.#unreachable = [...(this.#unreachable ?? []), before];
-    this.#target = upstream.targets.pick(hashKey(this.x, upstream.hashBy), this.#unreachable, before);
-    return this.#target !== undefined;
-  }
-
-  protected override send(): void {
-    const { x, plan } = this;
-    const target = this.#target;
-    if (target === undefined) return;
-    x.target = target.href;
-    x.attempts = this.attempts;
-    // HTTP/1.0 may come without a Host (RFC 9112 §3.2), and there is none to preserve.
-    const host = (plan.upstream.preservesHost && x.authority) || target.authority;
-    this.#headers ??= requestHeaders(x, host, plan.headers);
-    this.#headers[HOST_VALUE] = host;
-    this.#leaveTarget();
+    if (unreached && before !== undefined) this.#unreachable = [...(this.#unreachable ?? []), before];
+    const target = upstream.targets.pick(hashKey(x, upstream.hashBy), this.#unreachable, before);
+    if (target === undefined) return undefined;
+    this.#target = target;
+    this.released();
     this.#place = target;
     target.begin();
-    this.dispatch(target, target.basePath === '' ? x.upstreamPath : target.basePath + x.upstreamPath, this.#headers);
+    // HTTP/1.0 may come without a Host (RFC 9112 §3.2), and there is none to preserve.
+    const host = (upstream.preservesHost && x.authority) || target.authority;
+    this.#headers ??= requestHeaders(x, host, terms.headers);
+    this.#headers[HOST_VALUE] = host;
+    const path = target.basePath === '' ? x.upstreamPath : target.basePath + x.upstreamPath;
+    return this.attemptAt(target, path, this.#headers);
   }
 
-  protected override attempted(result: AttemptResult, seconds: number, why: string): void {
-    const { metrics } = this.plan;
+  protected override repeatable(): boolean {
+    return IDEMPOTENT.has(this.x.method) && this.x.body.replayable;
+  }
+
+  protected override judged(result: AttemptResult, why: string): void {
     this.#target?.judge(result, why);
-    metrics.attempts[result].value++;
-    metrics.attemptFinished(seconds);
   }
 
-  protected override lost(result: AttemptResult, error: string): void {
-    const { x } = this;
-    x.error = error;
-    x.failed ??= [];
-    if (x.failed.length < FAILED_MAX) x.failed.push({ target: x.target, result, error });
-  }
-
-  protected override release(): void {
-    this.#leaveTarget();
-    this.x.body.release();
-  }
-
-  #leaveTarget(): void {
+  protected override released(): void {
     this.#place?.end();
     this.#place = undefined;
   }
 
-  protected override requestCompleteAt(): number | undefined {
-    const { body } = this.x;
-    return body.present && !body.complete ? undefined : body.completedAt;
-  }
-
-  protected override uploadMovedAt(): number {
-    return this.x.body.movedAt;
-  }
-
-  protected override clientStalled(): boolean {
-    return !this.x.body.heldBack;
-  }
-
-  protected override retried(outcome: RetryOutcome): void {
-    this.plan.metrics.retries[outcome].value++;
-  }
-
-  protected override cut(reason: 'idle_timeout' | 'total_timeout'): void {
-    const { x, plan } = this;
-    x.error = reason === 'idle_timeout' ? `no byte for ${plan.idleMs} ms` : `not complete within ${plan.totalMs} ms`;
-    this.cancel();
-    x.reply.abort(`upstream.${reason}`);
-  }
-
   protected override failed(failure: CallFailure): void {
     this.#waited();
-    answerFailure(this.x, failure, this.plan);
+    answerFailure(this.x, failure, this.terms);
   }
 
   /** Takes the head of an answer; false when another attempt follows and this one is of no use. */
@@ -178,7 +129,6 @@ export abstract class TargetCall extends Call implements AttemptListener {
   }
 
   onFailed(failure: Failure, error: Error): void {
-    this.#unsent = failure.unsent;
     this.attemptFailed(failure, causeOf(error));
   }
 

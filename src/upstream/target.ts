@@ -1,6 +1,7 @@
 // One instance of an upstream: where it is, its connections, and what is known of its health.
 import type { buildConnector, Pool } from 'undici';
 import type { AttemptResult } from '../resilience/outcome.ts';
+import type { TargetState } from '../telemetry/upstream-metrics.ts';
 import { hashOf } from './balance.ts';
 import type { Ejection } from './ejection.ts';
 import { Line } from './line.ts';
@@ -8,8 +9,7 @@ import { type ConnectorOptions, createConnector, createPool } from './pool.ts';
 import type { TargetSettings } from './settings.ts';
 import { WebSocketProxy } from './websocket-proxy.ts';
 
-/** `ejected`: left out for its failures. `unhealthy`: so says the active check, or it fails and is used all the same. */
-export type TargetState = 'healthy' | 'unhealthy' | 'ejected';
+export type { TargetState };
 
 /** A target that comes back takes up to its full share over this time. */
 const RAMP_MS = 10_000;

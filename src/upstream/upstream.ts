@@ -135,7 +135,7 @@ export class Upstream {
     }
   }
 
-  snapshot(): UpstreamStatus {
+  status(): UpstreamStatus {
     return {
       breaker: this.breaker?.state ?? 'none',
       inFlight: this.inFlight,

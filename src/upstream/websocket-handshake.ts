@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Attempt } from '../resilience/call.ts';
 import { classifyError } from '../resilience/outcome.ts';
-import type { AttemptListener } from './attempt.ts';
+import type { AttemptListener } from './http-attempt.ts';
 import { UNPARSED } from './response-headers.ts';
+import type { Target } from './target.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { HandshakeListener } from './websocket-proxy.ts';
 
@@ -21,10 +23,14 @@ const NOT_SWITCHED = Object.assign(new Error('a 101 that does not accept the Web
 
 const INCOMPLETE = new Error('the connection was closed before the answer was complete');
 
-export class Handshake implements HandshakeListener {
+export class Handshake implements Attempt, HandshakeListener {
+  /** Each has a connection of its own, and may have it at once. */
+  readonly waits = false;
   /** Stands for the client's socket toward the proxy; destroyed when nothing is to pass. */
   readonly tunnel: Tunnel;
   readonly #listener: WebSocketListener;
+  readonly #target: Target;
+  readonly #handshake: IncomingMessage;
   /** The client's `Sec-WebSocket-Key`. */
   readonly #key: string;
   #request: ClientRequest | undefined = undefined;
@@ -33,13 +39,22 @@ export class Handshake implements HandshakeListener {
   #headed = false;
   #silent = false;
 
-  constructor(listener: WebSocketListener, tunnel: Tunnel, key: string) {
+  constructor(listener: WebSocketListener, target: Target, handshake: IncomingMessage, tunnel: Tunnel, key: string) {
     this.#listener = listener;
+    this.#target = target;
+    this.#handshake = handshake;
     this.tunnel = tunnel;
     this.#key = key;
   }
 
-  /** Ends it, whatever it is at; nothing is reported any more. */
+  get target(): string {
+    return this.#target.href;
+  }
+
+  send(): void {
+    this.#target.webSockets.upgrade(this.#handshake, this.tunnel, this);
+  }
+
   cancel(): void {
     this.#silent = true;
     this.tunnel.destroy();

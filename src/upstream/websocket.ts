@@ -2,10 +2,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Exchange } from '../exchange/exchange.ts';
-import type { ForwardPlan } from './forward.ts';
+import type { Attempt } from '../resilience/call.ts';
 import { responseHeaders, UNPARSED } from './response-headers.ts';
 import type { Target } from './target.ts';
 import { TargetCall } from './target-call.ts';
+import type { UpstreamTerms } from './terms.ts';
 import { type Goodbye, Tunnel, type TunnelLife } from './tunnel.ts';
 import { Handshake, type WebSocketListener } from './websocket-handshake.ts';
 
@@ -13,8 +14,8 @@ const POLICY_VIOLATION = 1008;
 const GOING_AWAY: Goodbye = { code: 1001, text: 'the gateway is going away', reason: 'websocket.drained' };
 
 /** Sends the handshake to the route's upstream. Everything after this happens in events. */
-export function openWebSocket(x: Exchange, plan: ForwardPlan, life: TunnelLife): void {
-  const call = new WebSocketCall(x, plan, life);
+export function openWebSocket(x: Exchange, terms: UpstreamTerms, life: TunnelLife): void {
+  const call = new WebSocketCall(x, terms, life);
   x.call = call;
   leaveWithClient(x);
   call.start();
@@ -22,12 +23,11 @@ export function openWebSocket(x: Exchange, plan: ForwardPlan, life: TunnelLife):
 
 class WebSocketCall extends TargetCall implements WebSocketListener {
   readonly #life: TunnelLife;
-  #handshake: Handshake | undefined = undefined;
   #tunnel: Tunnel | undefined = undefined;
   #goingAway = false;
 
-  constructor(x: Exchange, plan: ForwardPlan, life: TunnelLife) {
-    super(x, plan);
+  constructor(x: Exchange, terms: UpstreamTerms, life: TunnelLife) {
+    super(x, terms);
     this.#life = life;
   }
 
@@ -62,23 +62,10 @@ class WebSocketCall extends TargetCall implements WebSocketListener {
     if (this.#goingAway) tunnel.close(GOING_AWAY);
   }
 
-  protected override dispatch(target: Target, path: string, headers: string[]): void {
+  protected override attemptAt(target: Target, path: string, headers: string[]): Attempt {
     const { x } = this;
-    const handshake = new Handshake(this, new Tunnel(x, this.#life), x.header('sec-websocket-key') ?? '');
-    this.#handshake = handshake;
-    target.webSockets.upgrade(handshakeRequest(x.req, path, headers), handshake.tunnel, handshake);
-  }
-
-  protected override cancel(): void {
-    this.#handshake?.cancel();
-  }
-
-  protected override waits(): boolean {
-    return false;
-  }
-
-  protected override repeatable(): boolean {
-    return true;
+    const request = handshakeRequest(x.req, path, headers);
+    return new Handshake(this, target, request, new Tunnel(x, this.#life), x.header('sec-websocket-key') ?? '');
   }
 }
 

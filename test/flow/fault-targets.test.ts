@@ -137,6 +137,21 @@ suite('one target of three', () => {
   });
 });
 
+test('of two targets one cannot be reached and the other is busy for a moment: that one is asked again', async (t) => {
+  const fleet = await startFleet(t, 2, {
+    eject: 'none',
+    balance: 'round_robin',
+    retry_budget: { ratio: '100%', min: '1000/s' },
+  });
+  await at(fleet.origins, 0).stop();
+  let asked = 0;
+  at(fleet.origins, 1).answer((_request, response) => {
+    asked += 1;
+    response.writeHead(asked % 2 === 1 ? 503 : 200).end('1');
+  });
+  assert.deepEqual([...(await tally(fleet, 4))], [['1', 4]]);
+});
+
 suite('balance', () => {
   test('a target that still streams counts as busy', async (t) => {
     const fleet = await startFleet(t, 2, { balance: 'least_pending' });

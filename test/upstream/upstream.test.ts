@@ -58,7 +58,7 @@ test('a reload keeps what is known: ejections, the open breaker, the budget and 
   old.enter();
   const next = create(t, '{ targets: [http://c, http://a, http://b], concurrency: 1 }', told);
   next.adoptFrom(old);
-  const { targets, ...status } = next.snapshot();
+  const { targets, ...status } = next.status();
   assert.deepEqual(status, {
     breaker: 'open',
     inFlight: 1,
@@ -112,7 +112,7 @@ test('what a new configuration no longer watches is not left out for ever', (t) 
   const next = create(t, '{ targets: [http://a, http://b], eject: none, breaker: none }');
   next.adoptFrom(old);
   assert.ok(next.targets.all.every(({ unhealthy, ejectedUntil }) => !unhealthy && ejectedUntil === 0));
-  assert.equal(next.snapshot().breaker, 'none');
+  assert.equal(next.status().breaker, 'none');
 });
 
 test('checks begin with start, and are told of by name', async (t) => {

@@ -20,7 +20,7 @@ import { openWebSocket } from '../../upstream/websocket.ts';
 import { type Finding, Findings } from '../check/finding.ts';
 import { isSet, placeOf, type RouteConfig, type RoutesConfig, type UpstreamConfig } from '../format/routes-config.ts';
 import type { LoadedRoutes } from '../load/load-routes.ts';
-import { forwardPlan } from './call-plan.ts';
+import { callTerms } from './call-terms.ts';
 import type { Host } from './host.ts';
 import { policyEnv } from './policy-env.ts';
 import { closeAll } from './retire.ts';
@@ -204,15 +204,15 @@ function buildRoute(
   host: Host,
 ): Route {
   const { name, core } = entry;
-  const plan = forwardPlan(entry, upstream, breaker, host);
+  const terms = callTerms(entry, upstream, breaker, host);
   const websocket = core.websocket
     ? { idleMs: core.websocket.idle, maxMs: core.websocket.max ?? Number.POSITIVE_INFINITY }
     : undefined;
   const call =
     websocket === undefined
-      ? (x: Exchange) => forward(x, plan)
-      : (x: Exchange) => (x.upgrading ? openWebSocket(x, plan, websocket) : forward(x, plan));
-  const pipeline = new Pipeline(policies, plan.body, plan.answerMs, call, host.recorder.crash);
+      ? (x: Exchange) => forward(x, terms)
+      : (x: Exchange) => (x.upgrading ? openWebSocket(x, terms, websocket) : forward(x, terms));
+  const pipeline = new Pipeline(policies, terms.body, terms.answerMs, call, host.recorder.crash);
   return new Route({
     name,
     params: core.match.pattern.params,

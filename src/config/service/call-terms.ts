@@ -1,17 +1,17 @@
 // How calls of one route are attempted: the route's settings over its upstream's, as numbers.
 import type { Breaker } from '../../resilience/breaker.ts';
-import type { ForwardPlan } from '../../upstream/forward.ts';
+import type { UpstreamTerms } from '../../upstream/terms.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
 import type { RouteConfig } from '../format/routes-config.ts';
 import type { Host } from './host.ts';
 
 /** @param breaker the one that guards this route's calls; undefined for none. */
-export function forwardPlan(
+export function callTerms(
   { core }: RouteConfig,
   upstream: Upstream,
   breaker: Breaker | undefined,
   host: Host,
-): ForwardPlan {
+): UpstreamTerms {
   const { timeout, retry, fallback } = core;
   return {
     answerMs: timeout?.answer ?? NEVER,

@@ -1,6 +1,7 @@
-// One attempt on the wire: undici's handler. It translates what happens on the socket; what to do about it is the call's part.
+// One HTTP attempt on the wire: undici's handler. It translates what happens on the socket; what to do about it is the call's part.
 import type { Dispatcher } from 'undici';
 import type { RequestBody } from '../exchange/request-body.ts';
+import type { Attempt } from '../resilience/call.ts';
 import { classifyError, type Failure } from '../resilience/outcome.ts';
 import type { Waiting } from './line.ts';
 import type { ParsedHeaders, RawHeaders } from './response-headers.ts';
@@ -30,13 +31,13 @@ const TOO_MANY_INFORMATIONAL = Object.assign(new Error('too many 1xx responses')
 });
 
 /** What is sent, but for the body, which is opened when there is a connection for it. */
-export interface AttemptRequest {
+interface AttemptRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: string[];
 }
 
-export class Attempt implements Dispatcher.DispatchHandler, Waiting {
+export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting {
   /** Links of the target's line. */
   ahead: Waiting | undefined = undefined;
   behind: Waiting | undefined = undefined;
@@ -62,13 +63,16 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiting {
     this.#body = body;
   }
 
+  get target(): string {
+    return this.#target.href;
+  }
+
   /** Sends it, as soon as the target has a connection to spare. */
   send(): void {
     if (this.#target.line.enter(this)) this.go();
     else this.#waits = true;
   }
 
-  /** It stands in line: nothing of it has been sent. */
   get waits(): boolean {
     return this.#waits;
   }
@@ -79,7 +83,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiting {
     this.#target.pool.dispatch({ method, path, headers, body: this.#body.open() }, this);
   }
 
-  /** Ends it, whatever it is at; nothing is reported any more. One that still waits for a connection is never sent. */
+  /** One that still waits for a connection is never sent. */
   cancel(): void {
     this.#silent = true;
     if (this.#waits) {
