@@ -9,7 +9,7 @@ import { LogLines } from './log-lines.ts';
 import { spawnBound } from './process.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
-const EXIT_TIMEOUT_MS = 30_000;
+const EXIT_TIMEOUT_MS = 60_000;
 
 /** YAML text, or a value written as JSON (which is YAML). */
 export type Document = string | Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 // A real upstream service that remembers what reached it and answers as the test says.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { CleanUp } from './clean-up.ts';
-import { listenOnLoopback } from './ports.ts';
+import { closedPort, listenOnLoopback } from './ports.ts';
 import { eventually } from './wait.ts';
 
 /** A request as it arrived: nothing decoded, joined or lower-cased. */
@@ -29,6 +29,8 @@ export interface Origin {
   readonly started: number;
   /** Open client connections. */
   readonly connections: number;
+  /** Client connections since it started, whether or not they are open still. */
+  readonly accepted: number;
   /** Changes how later requests are answered. */
   answer(next: Answer): void;
   /** Resolves with the request of that index once it is complete. */
@@ -51,12 +53,13 @@ export function answerStatuses(...statuses: readonly [number, ...number[]]): Ans
   };
 }
 
-/** Starts an origin on a free loopback port (or on `port`, to bring one back). */
+/** Starts an origin on a free loopback port (or on `port`, to bring one back). Nobody else is given that port when it stops. */
 export async function startOrigin(t: CleanUp, answer: Answer = answerOk, port = 0): Promise<Origin> {
   const received: Received[] = [];
   let current = answer;
   let started = 0;
   let connections = 0;
+  let accepted = 0;
 
   const server = createServer((request, response) => {
     const index = started++;
@@ -70,9 +73,12 @@ export async function startOrigin(t: CleanUp, answer: Answer = answerOk, port = 
   });
   server.on('connection', (socket) => {
     connections++;
+    accepted++;
     socket.on('close', () => connections--);
   });
-  const boundPort = await listenOnLoopback(server, port);
+  // Who calls ends an idle connection: were it this side, a request might be on its way already.
+  server.keepAliveTimeout = 0;
+  const boundPort = await listenOnLoopback(server, port === 0 ? await closedPort() : port);
 
   const stop = async (): Promise<void> => {
     if (!server.listening) return;
@@ -91,6 +97,9 @@ export async function startOrigin(t: CleanUp, answer: Answer = answerOk, port = 
     },
     get connections() {
       return connections;
+    },
+    get accepted() {
+      return accepted;
     },
     answer(next) {
       current = next;

@@ -1,7 +1,7 @@
 // Waiting for things that happen outside the test: an event when there is one, a bounded poll when there is none.
 
 /** Far longer than anything takes: a busy machine must not fail a test, and what comes ends the wait. */
-const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
 const POLL_MS = 5;
 
 /** Rejects with `what` when `promise` has not settled in time; a hang then names itself. */

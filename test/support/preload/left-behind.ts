@@ -2,7 +2,7 @@
 // would wait for it for ever (its time-outs are for tests); here it says what it is, and fails.
 import { after } from 'node:test';
 
-const GRACE_MS = 10_000;
+const GRACE_MS = 60_000;
 
 // The runner itself loads this too.
 if (process.env['NODE_TEST_CONTEXT'] !== undefined) {
