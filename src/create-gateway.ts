@@ -207,7 +207,11 @@ function assemble(
 ): Gateway {
   const { gateway: settings, events, metrics } = host;
   const app = dataPlane((req, res) => serve(machine, req, res));
-  const admin = createAdmin(new GatewayView(machine, configuration, host), { token: settings.admin.token, events });
+  const admin = createAdmin(new GatewayView(machine, configuration, host), {
+    token: settings.admin.token,
+    events,
+    problemBase: settings.http.problem_base,
+  });
   const clientErrors: ClientErrorSettings = {
     problemBase: settings.http.problem_base,
     urlBytes: settings.limits.url_bytes,

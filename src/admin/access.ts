@@ -1,17 +1,17 @@
 // Who may read the admin app: the holder of its token, or, when there is none, whoever is on this machine.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { RequestHandler } from 'express';
 import ipaddr from 'ipaddr.js';
 import { foreignHost, unauthorized } from './problems.ts';
-import { sendProblem } from './reply.ts';
+import type { SendProblem } from './reply.ts';
 
 /** Lets a request through, or refuses it. `token` undefined: the app is on loopback, where reading needs none. */
-export function requireAccess(token: string | undefined): RequestHandler {
-  return token === undefined ? requireLoopbackHost : requireToken(token);
+export function requireAccess(token: string | undefined, refuse: SendProblem): RequestHandler {
+  return token === undefined ? requireLoopbackHost(refuse) : requireToken(token, refuse);
 }
 
 /** `Authorization: Bearer TOKEN` (RFC 6750 §2.1), compared by hash so that neither content nor length shows in the time. */
-function requireToken(token: string): RequestHandler {
+function requireToken(token: string, refuse: SendProblem): RequestHandler {
   const expected = sha256(token);
   return (req, res, next) => {
     const [, presented] = /^Bearer +(\S+) *$/i.exec(req.headers.authorization ?? '') ?? [];
@@ -20,7 +20,7 @@ function requireToken(token: string): RequestHandler {
       return;
     }
     res.setHeader('WWW-Authenticate', 'Bearer realm="sluice admin"');
-    sendProblem(res, unauthorized, 'Send the admin token as Authorization: Bearer TOKEN.');
+    refuse(res, unauthorized, 'Send the admin token as Authorization: Bearer TOKEN.');
   };
 }
 
@@ -29,9 +29,11 @@ function sha256(text: string): Buffer {
 }
 
 /** A web page whose name is made to resolve to 127.0.0.1 (DNS rebinding) still sends its own name. */
-function requireLoopbackHost(req: Request, res: Response, next: NextFunction): void {
-  if (isLoopbackName(hostName(req.headers.host ?? ''))) next();
-  else sendProblem(res, foreignHost, 'Ask as localhost or by loopback address, or set admin.token.');
+function requireLoopbackHost(refuse: SendProblem): RequestHandler {
+  return (req, res, next) => {
+    if (isLoopbackName(hostName(req.headers.host ?? ''))) next();
+    else refuse(res, foreignHost, 'Ask as localhost or by loopback address, or set admin.token.');
+  };
 }
 
 function hostName(authority: string): string {

@@ -8,7 +8,7 @@ import type { ExpositionFormat } from '../telemetry/families.ts';
 import { reportIncident } from '../telemetry/incident.ts';
 import { requireAccess } from './access.ts';
 import { internalError, methodNotAllowed, notFound } from './problems.ts';
-import { sendJson, sendProblem } from './reply.ts';
+import { problemSender, type SendProblem, sendJson } from './reply.ts';
 
 /** Whether traffic should come here, and why not. Never depends on an upstream. */
 export interface Readiness {
@@ -25,7 +25,7 @@ export interface AdminView {
   readonly metrics: { exposition(format: ExpositionFormat): AsyncIterable<string> };
   /** The configuration in use: hash, files, every effective value; secrets redacted. JSON. */
   config(): unknown;
-  /** Config hash, uptime, breakers, limits, targets, requests in flight, last reloads. JSON. */
+  /** Config hash, uptime, upstreams with targets and breakers, requests in flight, last reloads. JSON. */
   status(): unknown;
 }
 
@@ -33,44 +33,47 @@ export interface AdminSettings {
   /** Bearer token for all but the probes; undefined when the app is on loopback and open to who is there. */
   readonly token: string | undefined;
   readonly events: EventLog;
+  /** Of every problem's `type`. */
+  readonly problemBase: string;
 }
 
 /**
  * The admin app as an Express app.
  *
  * @example
- * const admin = createAdmin(view, { token: settings.admin.token, events });
+ * const admin = createAdmin(view, { token: settings.admin.token, events, problemBase: settings.http.problem_base });
  * http.createServer(admin).listen(9901, '127.0.0.1');
  */
-export function createAdmin(view: AdminView, { token, events }: AdminSettings): Express {
+export function createAdmin(view: AdminView, { token, events, problemBase }: AdminSettings): Express {
   const app = express();
+  const refuse = problemSender(problemBase);
+  const resource = (path: string, read: RequestHandler): void => {
+    app.route(path).get(read).all(readOnly(refuse));
+  };
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
   app.use(securityHeaders);
 
-  resource(app, '/livez', (_req, res) => sendJson(res, 200, { live: true }));
-  resource(app, '/readyz', (req, res) => sendReadiness(res, view, req.query['verbose'] !== undefined));
+  resource('/livez', (_req, res) => sendJson(res, 200, { live: true }));
+  resource('/readyz', (req, res) => sendReadiness(res, view, req.query['verbose'] !== undefined));
 
-  app.use(requireAccess(token));
-  resource(app, '/metrics', (req, res) => sendMetrics(res, view, negotiateExposition(req.headers.accept)));
-  resource(app, '/api/config', (_req, res) => sendJson(res, 200, view.config()));
-  resource(app, '/api/status', (_req, res) => sendJson(res, 200, view.status()));
+  app.use(requireAccess(token, refuse));
+  resource('/metrics', (req, res) => sendMetrics(res, view, negotiateExposition(req.headers.accept)));
+  resource('/api/config', (_req, res) => sendJson(res, 200, view.config()));
+  resource('/api/status', (_req, res) => sendJson(res, 200, view.status()));
 
-  app.use((req, res) => sendProblem(res, notFound, `There is nothing at ${req.path}.`));
-  app.use(onError(events));
+  app.use((req, res) => refuse(res, notFound, `There is nothing at ${req.path}.`));
+  app.use(onError(events, refuse));
   return app;
 }
 
-/** A path that can be read (GET, HEAD) and nothing else. */
-function resource(app: Express, path: string, read: RequestHandler): void {
-  app
-    .route(path)
-    .get(read)
-    .all((req, res) => {
-      res.setHeader('Allow', 'GET, HEAD');
-      sendProblem(res, methodNotAllowed, `${req.method} is not possible here.`);
-    });
+/** What can be read (GET, HEAD) is not for anything else. */
+function readOnly(refuse: SendProblem): RequestHandler {
+  return (req, res) => {
+    res.setHeader('Allow', 'GET, HEAD');
+    refuse(res, methodNotAllowed, `${req.method} is not possible here.`);
+  };
 }
 
 const securityHeaders: RequestHandler = (_req, res, next) => {
@@ -107,10 +110,10 @@ function isPrematureClose(error: unknown): boolean {
 }
 
 /** Whatever a resource throws is a bug of ours. */
-function onError(events: EventLog): ErrorRequestHandler {
+function onError(events: EventLog, refuse: SendProblem): ErrorRequestHandler {
   return (error: unknown, req, res, _next) => {
-    const incidentId = reportIncident(events, error, { plane: 'admin', path: req.path });
+    const incident = reportIncident(events, error, { plane: 'admin', path: req.path });
     if (res.headersSent) res.destroy();
-    else sendProblem(res, internalError, 'The incident is in the log.', { incident_id: incidentId });
+    else refuse(res, internalError, 'The incident is in the log.', { incident });
   };
 }

@@ -28,13 +28,11 @@ export class GatewayView implements AdminView {
 
   warnings(): readonly string[] {
     const { service } = this.#configuration;
-    const upstreams = [...(service?.upstreams.values() ?? [])];
-    const deserted = upstreams.filter(({ targets }) => targets.counts().healthy === 0);
-    const breakers = [...upstreams.map(({ breaker }) => breaker), ...(service?.breakers.values() ?? [])];
-    const open = breakers.flatMap((breaker) => (breaker?.state === 'open' ? [breaker.label] : []));
+    const deserted = [...(service?.upstreams.values() ?? [])].filter(({ targets }) => targets.counts().healthy === 0);
+    const open = breakersOf(service).filter(({ state }) => state === 'open');
     return [
       ...deserted.map(({ name }) => `upstream ${name} has no healthy target`),
-      ...open.map((label) => `breaker ${label} is open`),
+      ...open.map(({ label }) => `breaker ${label} is open`),
     ].slice(0, WARNINGS);
   }
 
@@ -77,18 +75,18 @@ export class GatewayView implements AdminView {
   }
 }
 
+/** Those of upstreams, then those that routes have of their own. */
+function breakersOf(service: Configuration['service']) {
+  const upstreams = [...(service?.upstreams.values() ?? [])];
+  return [...upstreams.flatMap(({ breaker }) => breaker ?? []), ...(service?.breakers.values() ?? [])];
+}
+
 /** When each open breaker lets its next probe through, by label, RFC 3339. */
 function nextProbes(service: Configuration['service']): Record<string, string> {
-  const breakers = [
-    ...Array.from(service?.upstreams.values() ?? [], ({ breaker }) => breaker),
-    ...(service?.breakers.values() ?? []),
-  ];
   return Object.fromEntries(
-    breakers.flatMap((breaker) => {
-      const inMs = breaker?.nextProbeMs();
-      return breaker === undefined || inMs === undefined
-        ? []
-        : [[breaker.label, new Date(Date.now() + inMs).toISOString()]];
+    breakersOf(service).flatMap((breaker) => {
+      const inMs = breaker.nextProbeMs();
+      return inMs === undefined ? [] : [[breaker.label, new Date(Date.now() + inMs).toISOString()]];
     }),
   );
 }

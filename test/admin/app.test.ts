@@ -34,7 +34,7 @@ interface Options {
 }
 
 function admin({ view: changed = {}, token, events = { log: () => {} } }: Options = {}): Express {
-  return createAdmin({ ...view, ...changed }, { token, events });
+  return createAdmin({ ...view, ...changed }, { token, events, problemBase: 'https://errors.example/' });
 }
 
 async function listening(app: Express): Promise<number> {
@@ -135,8 +135,9 @@ test('what is not there is 404, what cannot be done 405, both as problems', asyn
   const client = await agent();
   const missing = await client.get('/nope').expect(404);
   assert.match(String(missing.headers['content-type']), /^application\/problem\+json/);
+  assert.equal(missing.headers['proxy-status'], 'sluice; error=destination_not_found');
   assert.deepEqual(missing.body, {
-    type: 'urn:sluice:problem:admin.not_found',
+    type: 'https://errors.example/admin.not_found',
     title: 'No such admin resource',
     status: 404,
     detail: 'There is nothing at /nope.',
@@ -176,8 +177,8 @@ test('a bug is a 500 with an incident id and no detail; the log has the stack', 
   assert.ok(!answer.text.includes('secret detail'));
   assert.equal(logged.length, 1);
   assert.deepEqual(logged[0]?.slice(0, 2), ['error', 'incident']);
-  assert.ok(answer.body.incident_id);
-  assert.match(JSON.stringify(logged[0]?.[2]), new RegExp(answer.body.incident_id));
+  assert.ok(answer.body.incident);
+  assert.match(JSON.stringify(logged[0]?.[2]), new RegExp(`"incident_id":"${answer.body.incident}"`));
 });
 
 test('a scrape that breaks half-way is cut off, never ended as if it were whole', async () => {
