@@ -42,14 +42,13 @@ export class GatewayView implements AdminView {
   }
 
   status(): unknown {
-    const { service, records, refusedFor } = this.#configuration;
-    const [last] = records;
+    const { service, records, refusedFor, isCurrent } = this.#configuration;
     return {
       config_hash: service?.snapshot.hash,
       ready: this.ready().ready,
       uptime_s: Math.round(process.uptime()),
       in_flight: this.#machine.live.size,
-      last_reload_successful: last?.result !== 'refused',
+      last_reload_successful: isCurrent,
       last_reload_findings: refusedFor,
       reloads: records,
       upstreams: Object.fromEntries(

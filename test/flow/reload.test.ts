@@ -171,6 +171,22 @@ test('whatever is wrong with the file, the last good one serves', async (t) => {
     });
   }
 
+  await t.test('read again as it is, it is no better', async () => {
+    const status = async (): Promise<Record<string, unknown>> => {
+      const answer = await fetch(`${gateway.adminUrl}/api/status`, { headers: { connection: 'close' } });
+      return JSON.parse(await answer.text());
+    };
+    const newest = async (): Promise<string> => JSON.stringify((await status())['reloads']).split('}')[0] ?? '';
+    await refused(gateway, () => writeFile(file, 'version: 1\nroutes: []\n'));
+    gateway.process.kill('SIGHUP');
+    await eventually(async () => (await newest()).includes('"unchanged"'), 'reload that finds nothing new');
+    assert.equal((await status())['last_reload_successful'], false);
+    assert.match(JSON.stringify((await status())['last_reload_findings']), /routes\.yaml:2/);
+    assert.equal(await successful(), 0);
+    await reloaded(gateway, () => writeFile(file, good));
+    assert.equal((await status())['last_reload_successful'], true);
+  });
+
   await t.test('removed', async () => {
     await refused(gateway, () => rm(file));
     assert.equal((await fetch(`${gateway.url}/open`)).status, 200);

@@ -18,6 +18,7 @@ export interface ReloadRecord {
   /** RFC 3339. */
   readonly at: string;
   readonly result: 'loaded' | 'refused' | 'unchanged';
+  /** Of what was read, `errors` too: with `unchanged`, those of the attempt before. */
   readonly hash: string;
   readonly errors: number;
   /** To what served before; undefined when nothing did, or nothing was loaded. */
@@ -76,6 +77,11 @@ export class Configuration {
     return this.#records;
   }
 
+  /** Whether what was read last is in service: not after a refusal, nor after reading the same again. */
+  get isCurrent(): boolean {
+    return this.#serves;
+  }
+
   /** The first errors of what was read last, as in the log; empty when it is in service. */
   get refusedFor(): readonly Record<string, unknown>[] {
     return this.#refusedFor;
@@ -120,7 +126,8 @@ export class Configuration {
     const { config, hash } = loaded;
     if (this.#service !== undefined && hash === this.#lastHash && this.#modules.areCurrent) {
       await this.#watcher.follow(this.#files, mark);
-      this.#record('unchanged', this.#service.snapshot.hash, 0);
+      const [last] = this.#records;
+      this.#record('unchanged', last?.hash ?? hash, last?.errors ?? 0);
       return this.#serves;
     }
     const modules = new ConfiguredModules(host.modules);
@@ -194,6 +201,8 @@ export class Configuration {
     if (this.#service === undefined) throw error;
     const { host } = this.#options;
     this.#lastHash = '';
+    this.#serves = false;
+    this.#refusedFor = [];
     host.metrics.configRefused();
     host.events.log('error', 'config_load_failed', { serving: this.#service.snapshot.hash, error });
     return false;
