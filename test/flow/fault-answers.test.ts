@@ -25,8 +25,17 @@ const saysAnd =
 const chunked = (rest: string): string => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${rest}`;
 const sized = (length: number, rest: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n${rest}`;
 
+interface Unusable {
+  readonly script: Script;
+  readonly status: number;
+  readonly code: string;
+  readonly error: string;
+  /** Only where time is the fault: any other answer may take as long as a busy machine needs. */
+  readonly timeout?: Readonly<Record<string, string>>;
+}
+
 /** No answer that could be passed on: a problem instead. */
-const UNUSABLE: Readonly<Record<string, { script: Script; status: number; code: string; error: string }>> = {
+const UNUSABLE: Readonly<Record<string, Unusable>> = {
   'FIN before an answer': reset(saysAnd('', 'end')),
   'RST before an answer': reset(saysAnd('', 'reset')),
   'FIN inside the head': reset(saysAnd('HTTP/1.1 200 OK\r\nContent-', 'end')),
@@ -45,18 +54,25 @@ const UNUSABLE: Readonly<Record<string, { script: Script; status: number; code: 
   'a head that drips': timeout(dripping('HTTP/1.1 200 OK\r\n', 'X-Drip: 1\r\n', 40)),
 };
 
-function reset(script: Script) {
+function reset(script: Script): Unusable {
   return { script, status: 502, code: 'upstream.reset', error: 'connection_terminated' };
 }
-function nonsense(script: Script) {
+function nonsense(script: Script): Unusable {
   return { script, status: 502, code: 'upstream.protocol', error: 'http_protocol_error' };
 }
-function timeout(script: Script) {
-  return { script, status: 504, code: 'upstream.timeout', error: 'http_response_timeout' };
+function timeout(script: Script): Unusable {
+  return { script, status: 504, code: 'upstream.timeout', error: 'http_response_timeout', timeout: { try: '300ms' } };
+}
+
+interface Cut {
+  readonly script: Script;
+  readonly reason: string;
+  readonly body: string;
+  readonly timeout?: Readonly<Record<string, string>>;
 }
 
 /** An answer that has begun and then breaks: the client's connection is cut, and nothing is added. */
-const CUT: Readonly<Record<string, { script: Script; reason: string; body: string }>> = {
+const CUT: Readonly<Record<string, Cut>> = {
   'RST in a sized body': truncated(saysAnd(sized(10, 'hello'), 'reset')),
   'FIN in a sized body': truncated(saysAnd(sized(10, 'hello'), 'end')),
   'RST in a chunked body': truncated(saysAnd(chunked('5\r\nhello\r\n'), 'reset')),
@@ -65,15 +81,21 @@ const CUT: Readonly<Record<string, { script: Script; reason: string; body: strin
   'RST in a body that runs to the end': truncated(saysAnd('HTTP/1.1 200 OK\r\n\r\nhello', 'reset')),
   'a bad chunk size': truncated(says(chunked('5\r\nhello\r\nxyz\r\n'))),
   'no end of a chunk': truncated(says(chunked('5\r\nhello!!'))),
-  'a body that stalls': { script: says(sized(10, 'hello')), reason: 'upstream.idle_timeout', body: 'hello' },
+  'a body that stalls': {
+    script: says(sized(10, 'hello')),
+    reason: 'upstream.idle_timeout',
+    body: 'hello',
+    timeout: { idle: '400ms' },
+  },
   'a body that drips for ever': {
     script: dripping(chunked(''), '1\r\n.\r\n', 40),
     reason: 'upstream.total_timeout',
     body: '.',
+    timeout: { total: '900ms' },
   },
 };
 
-function truncated(script: Script) {
+function truncated(script: Script): Cut {
   return { script, reason: 'upstream.truncated', body: 'hello' };
 }
 
@@ -96,6 +118,8 @@ const EXACT: Readonly<Record<string, { script: Script; method?: string; status: 
   'a body on HEAD': { script: says(sized(8, 'smuggled')), method: 'HEAD', status: 200, body: '' },
   'a body that runs to the end': { script: saysAnd('HTTP/1.1 200 OK\r\n\r\nok', 'end'), status: 200, body: 'ok' },
 };
+
+type Faulty = Pick<Cut, 'script' | 'timeout'>;
 
 /** Route names and paths of the tables above. */
 const slug = (name: string): string =>
@@ -123,24 +147,24 @@ suite('faults of an upstream', () => {
       'one-refuses': { targets: [refusing, healthy.url], balance: 'round_robin', eject: 'none' },
       'one-hole': {
         targets: [hole, healthy.url],
-        timeout: { connect: '100ms' },
+        timeout: { connect: '1s' },
         balance: 'round_robin',
         eject: 'none',
       },
     };
     const routes: Record<string, unknown> = {};
     for (const name of Object.keys(upstreams)) routes[name] = { match: `/${name}`, to: name, retry: 1 };
-    routes['patient'] = { match: '/patient', to: 'refusing', retry: { max: 2, backoff: '5s..10s' } };
-    for (const [name, { script }] of Object.entries({ ...UNUSABLE, ...CUT, ...EXACT })) {
+    routes['patient'] = { match: '/patient', to: 'refusing', retry: 2 };
+    for (const [name, { script, timeout: bound }] of Object.entries<Faulty>({ ...UNUSABLE, ...CUT, ...EXACT })) {
       const origin = await startRawOrigin(t, script);
       origins.set(slug(name), origin);
-      upstreams[slug(name)] = { targets: origin.url, timeout: { try: '300ms' } };
+      upstreams[slug(name)] = { targets: origin.url, ...(bound && { timeout: bound }) };
       routes[slug(name)] = { match: `/${slug(name)}`, to: slug(name) };
     }
     gateway = await startGateway(t, {
       routes: {
         version: 1,
-        defaults: { auth: 'none', retry: 0, breaker: 'none', timeout: { answer: '5s', idle: '400ms', total: '900ms' } },
+        defaults: { auth: 'none', retry: 0, breaker: 'none' },
         upstreams,
         routes,
       },
@@ -211,7 +235,6 @@ suite('faults of an upstream', () => {
     assert.equal(response.header('proxy-status'), 'sluice; error=connection_refused');
     const line = await observed.line(id);
     assert.deepEqual([line.reason, line['attempts']], ['upstream.connect', 1]);
-    assert.ok(Number(line['duration_ms']) < 5_000, 'sooner than the shortest back-off');
   });
 
   test('a black hole is a 504 at the connect timeout', async () => {
@@ -219,11 +242,8 @@ suite('faults of an upstream', () => {
     assert.deepEqual([response.status, code], [504, 'upstream.connect_timeout']);
     assert.equal(response.header('proxy-status'), 'sluice; error=connection_timeout');
     const line = await observed.line(id);
-    const durationMs = Number(line['duration_ms']);
-    assert.ok(
-      durationMs >= 149 && durationMs < 5_000,
-      `${durationMs} ms is the 150 ms of the timeout, not the system's minutes`,
-    );
+    assert.match(String(line['error']), /within 150 ms$/);
+    assert.ok(Number(line['duration_ms']) >= 149);
   });
 
   for (const name of ['one-refuses', 'one-hole']) {
@@ -248,13 +268,18 @@ suite('faults of an upstream', () => {
   });
 
   test('attempts are counted once each, by what became of them', async () => {
-    const upstream = slug('RST before an answer');
-    assert.equal(await observed.metric('sluice_upstream_attempts_total', { upstream, result: 'reset' }), 1);
-    assert.equal(await observed.metric('sluice_upstream_attempts_total', { upstream }), 1);
-    assert.equal(
-      await observed.metric('sluice_upstream_attempts_total', { upstream: 'black-hole', result: 'connect' }),
-      1,
-    );
-    await observed.atRest();
+    const counted = async (upstream: string, result: string): Promise<readonly number[]> => [
+      await observed.metric('sluice_upstream_attempts_total', { upstream, result }),
+      await observed.metric('sluice_upstream_attempts_total', { upstream }),
+    ];
+    for (const [name, result] of [
+      ['RST before an answer', 'reset'],
+      ['refusing', 'connect'],
+    ] as const) {
+      const [alike = 0, all = 0] = await counted(slug(name), result);
+      const { id } = await problem(name);
+      const attempts = Number((await observed.line(id))['attempts']);
+      assert.deepEqual(await counted(slug(name), result), [alike + attempts, all + attempts]);
+    }
   });
 });

@@ -30,35 +30,41 @@ suite('attempts', () => {
     gateway = await startGateway(t, {
       routes: {
         version: 1,
-        defaults: { auth: 'none', retry: { max: 2, backoff: QUICK }, timeout: { answer: '2s' } },
+        defaults: { auth: 'none', retry: { max: 2, backoff: QUICK }, timeout: { answer: '20s' } },
         upstreams: {
           origin: { targets: origin.url, ...generous },
-          raw: { targets: raw.url, ...generous, timeout: { try: '200ms' } },
+          raw: { targets: raw.url, ...generous },
+          // Long enough for an answer on a busy machine.
+          mute: { targets: raw.url, ...generous, timeout: { try: '2s' } },
           refusing: { targets: refusing, ...generous },
           thrifty: { targets: origin.url, breaker: 'none', retry_budget: { ratio: '20%', min: '3/s' } },
           full: { targets: origin.url, concurrency: 1 },
           broken: {
             targets: origin.url,
-            breaker: { min: 4, failures: '50%', open: '400ms', window: '10s' },
+            breaker: { min: 4, failures: '50%', open: '10m', window: '10m' },
             eject: 'none',
           },
+          healing: { targets: origin.url, breaker: { min: 2, failures: '50%', open: '3s' }, eject: 'none' },
           probed: { targets: origin.url, breaker: { min: 2, failures: '50%', open: '300ms' }, eject: 'none' },
-          storm: { targets: origin.url, eject: 'none', breaker: { open: '60s' } },
+          storm: { targets: origin.url, eject: 'none', breaker: { open: '10m', window: '10m' } },
         },
         routes: {
           origin: { match: '/origin', to: 'origin' },
           never: { match: '/never', to: 'origin', retry: 0 },
           raw: { match: '/raw', to: 'raw' },
+          mute: { match: '/mute', to: 'mute' },
           once: { match: '/once', to: 'raw', retry: { max: 1, backoff: QUICK, replay: '1KiB' } },
-          patient: { match: '/patient', to: 'origin', timeout: '5s' },
+          patient: { match: '/patient', to: 'origin', timeout: '60s' },
           thrifty: { match: '/thrifty', to: 'thrifty' },
           full: { match: '/full', to: 'full' },
           broken: { match: '/broken', to: 'broken', retry: 0 },
+          healing: { match: '/healing', to: 'healing', retry: 0 },
           probed: { match: '/probed', to: 'probed', retry: 0 },
-          own: { match: '/own', to: 'origin', retry: 0, breaker: { min: 1, failures: '1%', open: '60s' } },
+          own: { match: '/own', to: 'origin', retry: 0, breaker: { min: 1, failures: '1%', open: '10m' } },
           storm: { match: '/storm', to: 'storm' },
           stale: { match: '/stale', to: 'refusing', fallback: { status: 200, body: { items: [] } } },
-          slow: { match: '/slow', to: 'raw', retry: 0, fallback: { status: 203, body: { items: [] } } },
+          slow: { match: '/slow', to: 'mute', retry: 0, fallback: { status: 203, body: { items: [] } } },
+          spoken: { match: '/spoken', to: 'raw', retry: 0, fallback: { status: 203, body: { items: [] } } },
           cut: { match: '/cut', to: 'broken', retry: 0, fallback: { status: 200, body: { items: [] } } },
         },
       },
@@ -142,10 +148,10 @@ suite('attempts', () => {
       await connection.heads();
       if (!mute) connection.write(OK);
     };
-    const answer = await ask('/raw');
+    const answer = await ask('/mute');
     assert.deepEqual([answer.status, answer.attempts], [200, 2]);
-    assert.equal(await observed.metric('sluice_upstream_attempts_total', { upstream: 'raw', result: 'timeout' }), 1);
-    assert.equal(await observed.metric('sluice_retries_total', { upstream: 'raw', outcome: 'success' }), 1);
+    assert.equal(await observed.metric('sluice_upstream_attempts_total', { upstream: 'mute', result: 'timeout' }), 1);
+    assert.equal(await observed.metric('sluice_retries_total', { upstream: 'mute', outcome: 'success' }), 1);
   });
 
   test('a kept connection that ends as a request lands: a GET is sent again, a POST at most once', async () => {
@@ -215,12 +221,13 @@ suite('attempts', () => {
 
   test('the retry budget holds for all requests together', async () => {
     origin.answer(status(503));
-    const arrived = await reached(() => Promise.all(Array.from({ length: 50 }, () => ask('/thrifty'))));
-    // 20% of 50, and 3 in each of the few seconds that this takes.
-    assert.ok(arrived >= 50 && arrived <= 60 + 9, `${arrived} attempts for 50 requests`);
-    assert.ok(
-      (await observed.metric('sluice_retries_total', { upstream: 'thrifty', outcome: 'budget_exhausted' })) > 30,
-    );
+    const begun = performance.now();
+    const retries = (await reached(() => Promise.all(Array.from({ length: 50 }, () => ask('/thrifty'))))) - 50;
+    const seconds = Math.ceil((performance.now() - begun) / 1_000) + 1;
+    assert.ok(retries >= 0 && retries <= 10 + 3 * seconds, `${retries} retries of 50 requests in ${seconds} s`);
+    // Who has not had both of its retries was told so.
+    const told = await observed.metric('sluice_retries_total', { upstream: 'thrifty', outcome: 'budget_exhausted' });
+    assert.ok(told >= 50 - retries / 2, `${told} told, ${retries} retries`);
   });
 
   test('beyond its concurrency an upstream is not called', async () => {
@@ -240,7 +247,7 @@ suite('attempts', () => {
     assert.equal((await ask('/full')).status, 200);
   });
 
-  test('the breaker: what counts, opening, one probe, closing by itself', async () => {
+  test('the breaker: what counts, opening, and what is said while it is open', async () => {
     const state = (name: string) => observed.metric('sluice_breaker_state', { upstream: 'broken', state: name });
     for (const code of [404, 429, 501]) {
       origin.answer(status(code));
@@ -259,38 +266,43 @@ suite('attempts', () => {
 
     const refused = await ask('/broken');
     assert.deepEqual([refused.status, refused.reason, refused.attempts], [503, 'upstream.breaker_open', 0]);
-    assert.equal(refused.headers.get('retry-after'), '1');
+    const retryAfterS = Number(refused.headers.get('retry-after'));
+    assert.ok(retryAfterS > 0 && retryAfterS <= 600, `${retryAfterS} s`);
     assert.equal(refused.headers.get('proxy-status'), 'sluice; error=destination_unavailable');
     const instead = await ask('/cut');
     assert.deepEqual([instead.status, instead.text, instead.reason], [200, '{"items":[]}', 'upstream.breaker_open']);
+  });
 
-    await gateway.log.until((line) => line.event === 'breaker_half_open' && line['upstream'] === 'broken');
+  test('an open breaker lets one probe through after its time, whose success closes it', async () => {
+    const state = (name: string) => observed.metric('sluice_breaker_state', { upstream: 'healing', state: name });
+    origin.answer(status(500));
+    await ask('/healing');
+    await ask('/healing');
+    await gateway.log.until((line) => line.event === 'breaker_half_open' && line['upstream'] === 'healing');
     const release = Promise.withResolvers<void>();
     origin.answer(async (_request, response) => {
       await release.promise;
       response.end('{}');
     });
     const first = origin.started;
-    const probe = ask('/broken');
+    const probe = ask('/healing');
     await eventually(() => origin.started > first, 'probe');
     assert.deepEqual(
-      (await Promise.all([ask('/broken'), ask('/broken')])).map((each) => each.status),
+      (await Promise.all([ask('/healing'), ask('/healing')])).map((each) => each.status),
       [503, 503],
     );
     assert.equal(origin.started, first + 1);
     release.resolve();
     assert.equal((await probe).status, 200);
     assert.equal(await state('closed'), 1);
-    assert.equal((await ask('/broken')).status, 200);
+    assert.equal((await ask('/healing')).status, 200);
   });
 
   test('a client that abandons the probe lets another go', async () => {
     origin.answer(status(500));
     await ask('/probed');
     await ask('/probed');
-    const half = gateway.log.until((line) => line.event === 'breaker_half_open' && line['upstream'] === 'probed');
-    assert.equal((await ask('/probed')).reason, 'upstream.breaker_open');
-    await half;
+    await gateway.log.until((line) => line.event === 'breaker_half_open' && line['upstream'] === 'probed');
     origin.answer(() => {});
     const first = origin.started;
     const client = await rawConnect(t, gateway.port);
@@ -335,12 +347,12 @@ suite('attempts', () => {
     assert.deepEqual([late.status, late.reason], [203, 'upstream.timeout']);
     script = (connection) =>
       void connection.heads().then(() => connection.write('HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nno'));
-    const spoken = await ask('/slow');
+    const spoken = await ask('/spoken');
     assert.deepEqual([spoken.status, spoken.text], [500, 'no']);
   });
 
   test('a wait between attempts ends with its client', async () => {
-    origin.answer(status(503, { 'retry-after': '3' }));
+    origin.answer(status(503, { 'retry-after': '50' }));
     const first = origin.started;
     const id = newId();
     const client = await rawConnect(t, gateway.port);

@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { suiteCleanUp } from '../support/clean-up.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { newId, Observed } from '../support/observed.ts';
 import { type Origin, startOrigin } from '../support/origin.ts';
 import { rawConnect } from '../support/raw.ts';
 import { eventually } from '../support/wait.ts';
@@ -11,6 +12,7 @@ import { eventually } from '../support/wait.ts';
 suite('a target whose connections are all taken', () => {
   let origin: Origin;
   let gateway: RunningGateway;
+  let observed: Observed;
   let held: ServerResponse[] = [];
   const t = suiteCleanUp(after);
   const ask = (path: string) => fetch(gateway.url + path);
@@ -35,6 +37,7 @@ suite('a target whose connections are all taken', () => {
         },
       },
     });
+    observed = new Observed(gateway);
   });
 
   beforeEach(async () => {
@@ -64,14 +67,14 @@ suite('a target whose connections are all taken', () => {
 
   test('never hears of a request whose client has left the line', async (each) => {
     const client = await rawConnect(each, gateway.port);
-    client.send('POST /quick/left HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}');
-    const lines = gateway.log.access.length;
-    await eventually(async () => {
-      const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
-      return metrics.includes('sluice_http_requests_in_flight{route="quick"} 1');
-    }, 'it to stand in line');
+    const id = newId();
+    client.send(`POST /quick/left HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${id}\r\nContent-Length: 2\r\n\r\n{}`);
+    await eventually(
+      async () => (await observed.metric('sluice_http_requests_in_flight', { route: 'quick' })) === 1,
+      'it to stand in line',
+    );
     client.reset();
-    await eventually(() => gateway.log.access.length > lines, 'its log line');
+    assert.equal((await observed.line(id)).reason, 'client_gone');
     release();
     assert.equal((await ask('/quick/5')).status, 200);
     assert.ok(!origin.received.some(({ url }) => url === '/quick/left'));

@@ -131,7 +131,7 @@ test(`${SLOW_CLIENTS} clients that stop reading in the middle of a large answer`
 
   for (const { socket } of clients) socket.once('data', () => socket.pause());
   ask(GIGABYTE);
-  await eventually(() => clients.every((client) => client.unread.length > 0), 'beginning of all answers', 90_000);
+  await eventually(() => clients.every((client) => client.unread.length > 0), 'beginning of all answers', 300_000);
   // Until the buffers of the kernel are full, too.
   await standstill(() => [...sockets].reduce((sum, socket) => sum + socket.bytesWritten, 0));
 
@@ -163,14 +163,14 @@ async function standstill(read: () => number): Promise<void> {
       return performance.now() - since > 1_000;
     },
     'standstill',
-    90_000,
+    300_000,
   );
 }
 
 function routesTo(port: number): Record<string, unknown> {
   return {
     version: 1,
-    defaults: { auth: 'none', body_max: 'none', timeout: { idle: '60s' } },
+    defaults: { auth: 'none', body_max: 'none', timeout: { idle: '10m' } },
     upstreams: { origin: { targets: `http://127.0.0.1:${port}`, connections: 256 } },
     routes: { all: { match: '/**', to: 'origin' } },
   };
