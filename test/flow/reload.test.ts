@@ -178,8 +178,11 @@ test('whatever is wrong with the file, the last good one serves', async (t) => {
     };
     const newest = async (): Promise<string> => JSON.stringify((await status())['reloads']).split('}')[0] ?? '';
     await refused(gateway, () => writeFile(file, 'version: 1\nroutes: []\n'));
-    gateway.process.kill('SIGHUP');
-    await eventually(async () => (await newest()).includes('"unchanged"'), 'reload that finds nothing new');
+    // A file that was being read while it was written is looked at once more, whatever the signal says.
+    await eventually(async () => {
+      gateway.process.kill('SIGHUP');
+      return (await newest()).includes('"unchanged"');
+    }, 'reload that finds nothing new');
     assert.equal((await status())['last_reload_successful'], false);
     assert.match(JSON.stringify((await status())['last_reload_findings']), /routes\.yaml:2/);
     assert.equal(await successful(), 0);
