@@ -5,6 +5,12 @@ import { Readable } from 'node:stream';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyFailure, BodyLimits, BodyListener, RequestBody } from '../exchange/request-body.ts';
 
+/**
+ * An upload that comes more slowly is no upload: it holds a connection to a target that others wait for. 500 bytes a second, the
+ * least of Apache's mod_reqtimeout, is far below what any telephone sends.
+ */
+const LEAST_BYTES_PER_MS = 0.5;
+
 const FRAMING_FIELDS = new Set(['content-length', 'transfer-encoding']);
 
 /** Of a request without a body: shared by all of them. */
@@ -16,6 +22,7 @@ export const NO_BODY: RequestBody = {
   complete: true,
   completedAt: 0,
   movedAt: 0,
+  overdueAt: Number.POSITIVE_INFINITY,
   received: 0,
   heldBack: false,
   failure: undefined,
@@ -62,6 +69,11 @@ export class ClientBody implements RequestBody {
   #collector: ((result: Buffer | BodyFailure) => void) | undefined = undefined;
   #listener: BodyListener | undefined = undefined;
   #started = false;
+  #startedAt = Number.POSITIVE_INFINITY;
+  /** Since when nobody takes the client's bytes; 0 while somebody does. */
+  #heldAt = 0;
+  /** How long that was so before. */
+  #heldMs = 0;
 
   constructor(req: IncomingMessage, res: ServerResponse) {
     this.#req = req;
@@ -79,6 +91,11 @@ export class ClientBody implements RequestBody {
 
   get heldBack(): boolean {
     return !this.#started || this.#req.isPaused();
+  }
+
+  get overdueAt(): number {
+    const heldMs = this.#heldMs + (this.#heldAt === 0 ? 0 : performance.now() - this.#heldAt);
+    return this.#startedAt + heldMs + this.#limits.stallMs + this.received / LEAST_BYTES_PER_MS;
   }
 
   limit(limits: BodyLimits): void {
@@ -116,19 +133,27 @@ export class ClientBody implements RequestBody {
   release(): void {
     this.#stream?.detach();
     this.#stream = undefined;
-    if (this.#started && !this.complete) this.#req.pause();
+    if (this.#started && !this.complete) this.#hold(performance.now());
   }
 
   /** The attempt wants bytes: not before it has a connection. */
   readonly #flow = (): void => {
     if (this.complete || this.failure !== undefined) return;
-    if (this.#started) this.#req.resume();
-    else this.#start();
+    if (!this.#started) return this.#start();
+    if (this.#heldAt !== 0) this.#heldMs += performance.now() - this.#heldAt;
+    this.#heldAt = 0;
+    this.#req.resume();
   };
+
+  #hold(now: number): void {
+    if (this.#heldAt === 0) this.#heldAt = now;
+    this.#req.pause();
+  }
 
   #start(): void {
     if (this.#started) return;
     this.#started = true;
+    this.#startedAt = performance.now();
     const req = this.#req;
     if (req.readableEnded || req.readableDidRead) return this.#fail('already_read');
     // RFC 9110 §10.1.1: the client waits for this; it is only said once somebody wants the body.
@@ -147,7 +172,7 @@ export class ClientBody implements RequestBody {
       if (this.received <= this.#limits.replayBytes || this.#collector !== undefined) this.#kept.push(chunk);
       else this.#kept = undefined;
     }
-    if (this.#stream !== undefined && !this.#stream.push(chunk)) this.#req.pause();
+    if (this.#stream !== undefined && !this.#stream.push(chunk)) this.#hold(this.movedAt);
   };
 
   readonly #onEnd = (): void => {
@@ -172,7 +197,7 @@ export class ClientBody implements RequestBody {
   /** While the body is collected, no attempt's clock runs: its time is bounded here. Re-armed lazily. */
   #watch(): void {
     const { stallMs, totalMs } = this.#limits;
-    const dueMs = Math.min(this.movedAt + stallMs, this.#begunAt + totalMs) - performance.now();
+    const dueMs = Math.min(this.movedAt + stallMs, this.overdueAt, this.#begunAt + totalMs) - performance.now();
     if (dueMs === Number.POSITIVE_INFINITY) return;
     if (dueMs <= 0) return this.#fail('stalled');
     this.#stallTimer = setTimeout(() => this.#watch(), Math.ceil(dueMs));

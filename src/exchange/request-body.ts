@@ -17,9 +17,9 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** Are kept for another attempt. */
   readonly replayBytes: number;
-  /** `collect` gives up when no byte comes for so long, ... */
+  /** How long no byte may come, and how far the body may fall behind its least rate (see `overdueAt`). */
   readonly stallMs: number;
-  /** ... and when the body is not complete so long after its head. */
+  /** `collect` also gives up when the body is not complete so long after its head. */
   readonly totalMs: number;
 }
 
@@ -38,6 +38,11 @@ export interface RequestBody {
   readonly completedAt: number;
   /** When the last byte so far came. */
   readonly movedAt: number;
+  /**
+   * When the client has sent too slowly, should it send nothing more until then: behind the least rate by more than `stallMs`. Time in
+   * which nobody took its bytes is not held against it. `Infinity` before the body was asked for.
+   */
+  readonly overdueAt: number;
   /** Bytes so far. */
   readonly received: number;
   /** The client may have more to send, but nobody takes it: the far side is slow. */

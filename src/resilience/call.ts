@@ -14,7 +14,7 @@ export interface CallTerms {
   readonly answerMs: number;
   /** One attempt, to its response head. */
   readonly tryMs: number;
-  /** Between two bytes, either way. */
+  /** Between two bytes, either way; the client's body says how slowly it may come (`RequestBody.overdueAt`). */
   readonly idleMs: number;
   /** The whole exchange. */
   readonly totalMs: number;
@@ -297,7 +297,9 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
     const { body } = this.x;
     const { idleMs, tryMs } = this.terms;
     if (this.#phase === STREAMING) return Math.min(Math.max(this.#movedAt, body.movedAt) + idleMs, this.#totalAt);
-    if (this.#uploading) return Math.min(Math.max(body.movedAt, this.#attemptAt) + idleMs, this.#totalAt);
+    if (this.#uploading) {
+      return Math.min(Math.max(body.movedAt, this.#attemptAt) + idleMs, body.overdueAt, this.#totalAt);
+    }
     return Math.min(this.#deadline(now), Math.max(body.completedAt, this.#attemptAt) + tryMs);
   }
 
@@ -332,7 +334,9 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
     const uploading = this.#uploading;
     const final = now + 1 >= (uploading ? this.#totalAt : this.#deadline(now));
     // Cancelling ends the upload, too: asked afterwards, the client would seem to be held back.
-    const stalled = uploading && !this.x.body.heldBack;
+    const { overdueAt, heldBack } = this.x.body;
+    const slow = now + 1 >= overdueAt;
+    const stalled = uploading && (slow || !heldBack);
     const waited = this.#attempt?.waits ?? false;
     this.#attempt?.cancel();
     if (waited) {
@@ -340,7 +344,8 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
       this.#over('aborted', now, 'all connections of the target were taken');
       return this.#fail(BUSY);
     }
-    const why = stalled ? 'the client sent no more' : `no answer after ${Math.round(now - this.#attemptAt)} ms`;
+    const silence = slow ? 'the client sends too slowly' : 'the client sent no more';
+    const why = stalled ? silence : `no answer after ${Math.round(now - this.#attemptAt)} ms`;
     if (!final && !stalled) return this.attemptFailed(ATTEMPT_TIMEOUT, why);
     // A request that never was complete says nothing about the target.
     const result = uploading ? 'aborted' : 'timeout';

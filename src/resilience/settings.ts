@@ -7,9 +7,13 @@ export const answerTimeout = s.off(
   s.duration({ doc: 'Time until the answer starts, over all attempts and waits', default: '30s', min: '1ms' }),
 );
 
-/** Longest silence between two bytes once the answer has started, in either direction. */
+/** Longest silence between two bytes, in either direction. */
 export const idleTimeout = s.off(
-  s.duration({ doc: 'Longest silence between two bytes of a started answer, either way', default: '30s', min: '1ms' }),
+  s.duration({
+    doc: 'Longest silence between two bytes, either way, and how far an upload may fall behind 500 bytes a second',
+    default: '30s',
+    min: '1ms',
+  }),
 );
 
 /** Time for the whole exchange. */

@@ -280,7 +280,7 @@ suite('clients', () => {
     };
     const { id, client } = await send('/plain', 'Transfer-Encoding: chunked\r\n');
     for (let i = 0; i < 18; i++) {
-      client.send('5\r\nhello\r\n');
+      client.send(`200\r\n${'x'.repeat(0x200)}\r\n`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     client.send('0\r\n\r\n');
