@@ -6,6 +6,11 @@ import { suite, type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { SETTINGS_PAGE, settingsPage } from '../docs/generate.ts';
 import { METRICS_PAGE, metricsPage } from '../docs/metrics-page.ts';
+import { verbs } from '../src/cli/verbs.ts';
+import { loadRoutes } from '../src/config/load/load-routes.ts';
+import { temporaryDirectory } from './support/files.ts';
+import { startGateway } from './support/gateway.ts';
+import { closedPort } from './support/ports.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const pages = ['README.md', 'CONTEXT.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: ROOT })];
@@ -28,6 +33,25 @@ suite('pages', () => {
         .filter((name) => !scripts.has(name)),
     );
     assert.deepEqual(unknown, []);
+  });
+});
+
+suite('README.md', () => {
+  test('shows a routes file that has no errors', async (t) => {
+    const [, example = ''] = /^```yaml\n([\s\S]*?)^```/m.exec(read('README.md')) ?? [];
+    const schema = 'config/schemas/order.json';
+    const directory = await temporaryDirectory(t, { 'routes.yaml': example, [schema]: read(schema) });
+    const { config, findings } = await loadRoutes(join(directory, 'routes.yaml'), { ACME_KEY: 'a-key-of-this-test' });
+    assert.deepEqual(findings, []);
+    assert.ok(config?.routes.has('create-order'));
+  });
+
+  test('lists the verbs there are', () => {
+    const listed = [...read('README.md').matchAll(/^\| `([a-z]+)(?: [^`]+)?` \|/gm)].map(([, verb]) => verb);
+    assert.deepEqual(
+      listed,
+      verbs.map(({ name }) => name),
+    );
   });
 });
 
@@ -58,6 +82,34 @@ suite('docs/logs.md', () => {
   });
 });
 
+suite('docs/admin.md', () => {
+  test('lists every field of the status, and no other', async (t) => {
+    const [one, other] = [await closedPort(), await closedPort()];
+    const eject = { failures: 1, max: '50%' };
+    const routes = (limit: string): Record<string, unknown> => ({
+      version: 1,
+      upstreams: {
+        dead: {
+          targets: [`http://127.0.0.1:${one}`, `http://127.0.0.1:${other}`],
+          breaker: { min: 2, open: '1h' },
+          eject,
+        },
+      },
+      routes: { any: { match: '/', to: 'dead', auth: 'none', limit } },
+    });
+    const gateway = await startGateway(t, { routes: routes('100/s') });
+    await fetch(gateway.url);
+    await gateway.process.writeRoutes(routes('200/s'));
+    await gateway.log.until((line) => line.event === 'config_reloaded');
+    await gateway.process.writeRoutes({ ...routes('1/s'), upstream: {} });
+    await gateway.log.until((line) => line.event === 'config_refused');
+    const status: unknown = await (await fetch(`${gateway.adminUrl}/api/status`)).json();
+    const [, section = ''] = read('docs/admin.md').split('## The status\n');
+    const listed = [...section.matchAll(/`(\w+)`/g)].map(([, name]) => String(name)).filter((name) => !SAID.has(name));
+    assert.deepEqual([...new Set(listed)].toSorted(), [...new Set(fieldsIn(status))].toSorted());
+  });
+});
+
 suite('docs/errors.md', () => {
   test('lists every problem Sluice can answer with, and no other', async (t) => {
     const declared = await declaredProblems(t);
@@ -84,6 +136,20 @@ function eventsIn(text: string): string[] {
 }
 
 const LEVELS = new Set(['debug', 'info', 'warn', 'error', 'open']);
+
+/** Words of docs/admin.md that are values or names, not fields. */
+const SAID = new Set(['loaded', 'refused', 'unchanged', 'none', 'sluice_config_info']);
+/** Fields of the status whose own fields are names that a configuration gives, or kinds of them. */
+const BY_NAME = new Set(['upstreams', 'route_breakers', 'next_probes', 'added', 'removed', 'changed']);
+
+/** Names of all fields, at any depth, but those that a configuration gives. */
+function fieldsIn(value: unknown, parent = ''): string[] {
+  if (Array.isArray(value)) return value.flatMap((each) => fieldsIn(each));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, each]) =>
+    BY_NAME.has(parent) ? fieldsIn(each) : [name, ...fieldsIn(each, name)],
+  );
+}
 
 /** What the tables of a section of docs/logs.md list in their first column. */
 function listedUnder(heading: string): Set<string> {

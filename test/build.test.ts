@@ -1,0 +1,78 @@
+// What `npm run build` makes, as somebody uses it who has installed the package.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { promisify } from 'node:util';
+import { suiteCleanUp } from './support/clean-up.ts';
+import { temporaryDirectory } from './support/files.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const TSC = join(ROOT, 'node_modules/.bin/tsc');
+const execute = promisify(execFile);
+
+suite('an installed package', () => {
+  const t = suiteCleanUp(after);
+  let directory: string;
+  let installed: string;
+
+  before(async () => {
+    const { files } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+    directory = await temporaryDirectory(t, {
+      'package.json': '{ "type": "module" }',
+      'routes.yaml': `version: 1
+upstreams: { none: http://127.0.0.1:1 }
+routes: { hello: { match: GET /hello, to: none, auth: none, fallback: { status: 200, body: { hello: you } } } }
+`,
+    });
+    installed = join(directory, 'node_modules/sluice');
+    await execute(TSC, ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(installed, 'dist')]);
+    for (const path of ['package.json', ...files.filter((path: string) => path !== 'dist')]) {
+      await cp(join(ROOT, path), join(installed, path), { recursive: true });
+    }
+    for (const path of await productionPackages()) {
+      await mkdir(join(directory, dirname(path)), { recursive: true });
+      await symlink(join(ROOT, path), join(directory, path));
+    }
+  });
+
+  test('has the sluice command', async () => {
+    const { stdout } = await execute(process.execPath, [join(installed, 'bin/sluice.mjs'), 'check'], {
+      cwd: directory,
+    });
+    assert.match(stdout, /open-route/);
+  });
+
+  test('serves in a server of one’s own, as README.md says, and its types hold', async () => {
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+    const [, example = ''] = /## In your own server\n[\s\S]*?```ts\n([\s\S]*?)```/.exec(readme) ?? [];
+    assert.match(example, /createGateway/);
+    await writeFile(
+      join(directory, 'server.ts'),
+      `${example.replace('8080', '0')}
+await new Promise((listening) => server.once('listening', listening));
+const address = server.address();
+const port = typeof address === 'object' && address !== null ? address.port : 0;
+const answer = await fetch(\`http://127.0.0.1:\${port}/api/hello\`);
+console.error(await answer.text());
+server.close();
+await gateway.close();
+`,
+    );
+    const strict = ['--strict', '--exactOptionalPropertyTypes', '--target', 'es2024', '--module', 'nodenext'];
+    await execute(TSC, [...strict, '--types', 'node', '--noEmit', 'server.ts'], { cwd: directory });
+    const { stderr } = await execute(process.execPath, ['server.ts'], { cwd: directory, env: { PORT: '0' } });
+    assert.equal(stderr, '{"hello":"you"}\n');
+  });
+});
+
+/** What comes along with the package: nothing that only its development needs. */
+async function productionPackages(): Promise<string[]> {
+  const lock: { packages: Record<string, { dev?: true; optional?: true }> } = JSON.parse(
+    await readFile(join(ROOT, 'package-lock.json'), 'utf8'),
+  );
+  return Object.entries(lock.packages)
+    .filter(([path, { dev, optional }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && !dev && !optional)
+    .map(([path]) => path);
+}
