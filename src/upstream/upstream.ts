@@ -28,7 +28,7 @@ export interface UpstreamOptions {
 /** For the status API. */
 export interface UpstreamStatus {
   readonly breaker: BreakerState | 'none';
-  readonly inFlight: number;
+  readonly in_flight: number;
   readonly counts: TargetCounts;
   readonly targets: readonly TargetStatus[];
 }
@@ -138,7 +138,7 @@ export class Upstream {
   status(): UpstreamStatus {
     return {
       breaker: this.breaker?.state ?? 'none',
-      inFlight: this.inFlight,
+      in_flight: this.inFlight,
       counts: this.targets.counts(),
       targets: this.targets.all.map((target) => this.#targetStatus(target)),
     };

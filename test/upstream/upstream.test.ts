@@ -61,7 +61,7 @@ test('a reload keeps what is known: ejections, the open breaker, the budget and 
   const { targets, ...status } = next.status();
   assert.deepEqual(status, {
     breaker: 'open',
-    inFlight: 1,
+    in_flight: 1,
     counts: { healthy: 2, unhealthy: 0, ejected: 1 },
   });
   assert.deepEqual(
