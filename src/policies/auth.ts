@@ -64,9 +64,9 @@ function rolesOf(ways: readonly s.Infer<typeof methodSchema>[]): readonly (reado
 }
 
 /** Whose key a request has that is not there yet: for `sluice route`. */
-export function callerOf(header: (name: string) => string | undefined, tenants: TenantTable): Caller {
-  const bearer = bearerOf(header('authorization'));
-  const key = header('x-api-key') || bearer;
+export function callerOf(request: Pick<Exchange, 'header'>, tenants: TenantTable): Caller {
+  const bearer = bearerOf(request.header('authorization'));
+  const key = request.header('x-api-key') || bearer;
   if (key === '') return 'it needs an API key (see --tenant, or send one with -H)';
   if (isOther(bearer, key)) return 'it has two API keys that differ';
   return tenants.identify(key)?.tenant ?? 'no tenant has this key';

@@ -29,7 +29,7 @@ export function explainRequest(config: RoutesConfig, request: MatchRequest, tena
     return { route: undefined, others, policies: [], outcome: unmatched(request, allow, others) };
   const { tenants, tenantTable } = config;
   const named = tenant && tenantTable.get(tenant.name);
-  const caller = named ?? callerOf(request.header, tenantTable);
+  const caller = named ?? callerOf(request, tenantTable);
   const outcome = refusalOf(route, request, caller) ?? `goes to ${route.core.to}, unless a policy refuses it`;
   const known = typeof caller === 'string' ? undefined : tenants.get(caller.id);
   return { route: route.name, others, policies: activePolicies(config, route, known), outcome };
