@@ -20,9 +20,6 @@ const BODY_INVALID = defineProblem(
   'http_request_error',
 );
 
-/** Looking for every breach of a hostile body costs time and memory in proportion to it: beyond this size only the first is named. */
-const ALL_BREACHES_MAX_BYTES = 32_768;
-
 /**
  * @example
  * create-order: { match: POST /v1/orders, to: orders, body: config/schemas/order.json }
@@ -97,8 +94,6 @@ class BodyValidation implements Policy {
     }
     const schema = this.#schema;
     if (schema.accepts(scan.value)) return undefined;
-    const breaches =
-      bytes.length <= ALL_BREACHES_MAX_BYTES ? schema.breaches(scan.value) : schema.firstBreach(scan.value);
-    return refuseBreaches(x, this.#invalid, 'the body', breaches);
+    return refuseBreaches(x, this.#invalid, 'the body', schema.breaches(scan.value, bytes.length));
   }
 }

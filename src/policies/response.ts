@@ -26,8 +26,6 @@ const RESPONSE_UNCHECKABLE = defineProblem(
 
 /** Larger answers are not checked when they are only reported on, and refused when they are to be held. */
 const MAX_INSPECTED_BYTES = 1_048_576;
-/** Beyond this size only the first breach of an answer is looked for. */
-const ALL_BREACHES_MAX_BYTES = 32_768;
 /** Distinct pointers per route; answers whose keys are data must not make a series of each. */
 const MAX_POINTERS = 50;
 const OTHER = '_other';
@@ -130,10 +128,7 @@ class ResponseValidation implements Policy, BodyInspector {
     const scan = scanJson(body);
     // The scan's own words quote the body.
     if ('error' in scan) return [{ pointer: '', detail: `is not acceptable JSON: ${scan.error}`, kind: 'type' }];
-    if (this.#schema.accepts(scan.value)) return [];
-    return body.length <= ALL_BREACHES_MAX_BYTES
-      ? this.#schema.breaches(scan.value)
-      : this.#schema.firstBreach(scan.value);
+    return this.#schema.accepts(scan.value) ? [] : this.#schema.breaches(scan.value, body.length);
   }
 
   /** Says once that answers go unchecked, which is worth knowing and not worth a line each. */

@@ -20,7 +20,7 @@ export function breachesOfTexts(schema: CompiledSchema, texts: Readonly<Record<s
     const isPlain = values.every((text, index) => readsAlike(text, read[index]));
     return isPlain ? [] : [{ pointer: pointerTo('', name), detail: 'must be in plain decimal notation', kind: 'type' }];
   });
-  return matches ? misread : [...schema.breaches(texts), ...misread];
+  return matches ? misread : [...schema.breaches(texts, 0), ...misread];
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -16,10 +16,12 @@ export interface CompiledSchema {
   readonly names: ReadonlySet<string>;
   /** Whether the value is valid. A coerced schema converts the values inside `value` in place. */
   accepts(value: unknown): boolean;
-  /** What a value that was not accepted breaks, at most fifty. */
-  breaches(value: unknown): readonly Breach[];
-  /** The first breach only, for values too large to look for all. */
-  firstBreach(value: unknown): readonly Breach[];
+  /**
+   * What a value that was not accepted breaks, at most fifty; the first breach only of a value that came in many bytes.
+   *
+   * @param bytes the length of the text it was read from
+   */
+  breaches(value: unknown, bytes: number): readonly Breach[];
 }
 
 const COMMON: Options = {
@@ -80,15 +82,8 @@ export class Validator implements CompiledSchema {
     return this.#run(this.#first, value) === true;
   }
 
-  breaches(value: unknown): readonly Breach[] {
-    return this.#breaches(this.#all, value);
-  }
-
-  firstBreach(value: unknown): readonly Breach[] {
-    return this.#breaches(this.#first, value);
-  }
-
-  #breaches(validate: ValidateFunction, value: unknown): readonly Breach[] {
+  breaches(value: unknown, bytes: number): readonly Breach[] {
+    const validate = bytes > ALL_BREACHES_MAX_BYTES ? this.#first : this.#all;
     const result = this.#run(validate, value);
     if (result === 'exhausted') return [TOO_COSTLY];
     return result ? [] : breachesOf(validate.errors ?? []);
@@ -104,6 +99,9 @@ export class Validator implements CompiledSchema {
     }
   }
 }
+
+/** Looking for every breach of a hostile value costs time and memory in proportion to it. */
+const ALL_BREACHES_MAX_BYTES = 32_768;
 
 const TOO_COSTLY: Breach = { pointer: '', detail: 'takes too long to be matched with its patterns', kind: 'enum' };
 
