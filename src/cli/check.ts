@@ -29,5 +29,6 @@ async function deeper(
   { config, ...loaded }: LoadedRoutes,
   gateway: GatewayConfig = gatewaySchema.decode(undefined),
 ): Promise<readonly Finding[]> {
-  return config === undefined ? [] : [...(await rehearse({ ...loaded, config }, gateway)), ...audit(config)];
+  if (config === undefined) return [];
+  return [...(await rehearse({ ...loaded, config }, gateway)), ...(await audit(config, loaded.schemas))];
 }

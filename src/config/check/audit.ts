@@ -1,4 +1,5 @@
 // What loads and is risky all the same: doors left open, calls without bounds, things nobody uses. Warnings only.
+import type { SchemaCompiler } from '../../policies/json/compiler.ts';
 import type { LeafSetting, Place } from '../../schema/node.ts';
 import { leaves } from '../../schema/settings.ts';
 import { shownText } from '../explain/redact.ts';
@@ -15,8 +16,12 @@ import { auditOverlaps } from './audit-overlaps.ts';
 import { type Finding, Findings } from './finding.ts';
 import { schemasOf } from './schemas.ts';
 
-/** Everything that is risky about a sound configuration. */
-export function audit(config: RoutesConfig): readonly Finding[] {
+/**
+ * Everything that is risky about a sound configuration.
+ *
+ * @param schemas those of its load
+ */
+export async function audit(config: RoutesConfig, schemas: SchemaCompiler): Promise<readonly Finding[]> {
   const findings = new Findings();
   const told = new Set<string>();
   const warn: Warn = (at, code, message, hint) => {
@@ -30,7 +35,7 @@ export function audit(config: RoutesConfig): readonly Finding[] {
     auditAccess(route, everyPlanLimits, warn);
     auditTimes(route, config, warn);
     auditRetries(route, warn);
-    auditSchemas(route, warn);
+    await auditSchemas(route, schemas, warn);
   }
   for (const entries of [config.routes, config.tenants, config.upstreams]) {
     for (const entry of entries.values()) auditSecrets(entry, warn);
@@ -114,9 +119,11 @@ const ANNOTATIONS = new Set([
   'writeOnly',
 ]);
 
-function auditSchemas(route: RouteConfig, warn: Warn): void {
+async function auditSchemas(route: RouteConfig, schemas: SchemaCompiler, warn: Warn): Promise<void> {
   for (const source of schemasOf(route)) {
-    if (source.kind !== 'inline' || !Object.keys(source.schema).every((keyword) => ANNOTATIONS.has(keyword))) continue;
+    const schema = await schemas.schemaOf(source);
+    const isOpen = typeof schema === 'object' && Object.keys(schema).every((keyword) => ANNOTATIONS.has(keyword));
+    if (!isOpen && schema !== true) continue;
     warn(source.at, 'schema-accepts-anything', 'this schema accepts anything', 'say at least its type');
   }
 }

@@ -1,5 +1,6 @@
 // The schema of config/gateway.yaml: settings of the process, never of a route. A change needs a restart.
 import { isIP } from 'node:net';
+import { dirname, resolve } from 'node:path';
 import * as s from '../../schema/schema.ts';
 import { isSecretName } from '../../telemetry/secrets.ts';
 import { cidrSchema } from '../../tenant/cidr.ts';
@@ -30,6 +31,19 @@ const loggedHeader = s.custom({
   json: { type: 'string' },
 });
 
+/** Absolute once it is read: a path is relative to the file that names it. */
+function path(doc: string): s.Schema<string> {
+  const text = s.string({ doc, expected: 'a path' });
+  return {
+    ...text,
+    normalise(node, report) {
+      const setting = text.normalise(node, report);
+      if (setting?.kind !== 'leaf') return setting;
+      return { ...setting, value: resolve(dirname(node.at.file), String(setting.value)) };
+    },
+  };
+}
+
 const port = { min: 0, max: 65_535 };
 
 const listen = s.object(
@@ -47,8 +61,8 @@ const listen = s.object(
     tls: s.optional(
       s.object(
         {
-          cert: s.string({ doc: 'Certificate chain: a PEM file, reloaded when it changes' }),
-          key: s.string({ doc: 'Private key: a PEM file, reloaded when it changes' }),
+          cert: path('Certificate chain: a PEM file, relative to this one, reloaded when it changes'),
+          key: path('Private key: a PEM file, relative to this one, reloaded when it changes'),
         },
         { doc: 'Serve HTTPS' },
       ),
@@ -105,7 +119,7 @@ const limits = s.object(
     headers: s.integer({ doc: 'Most header fields of a request', default: 100, min: 1 }),
     url_bytes: s.bytes({ doc: 'Longest request target', default: '8KiB' }),
     connections: s.integer({
-      doc: 'Most client connections, WebSockets included; one more closes the one that is idle for longest',
+      doc: 'Most client connections',
       default: 10_000,
       min: 1,
     }),

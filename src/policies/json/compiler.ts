@@ -53,6 +53,13 @@ export class SchemaCompiler {
     return pending;
   }
 
+  /** The schema as it was read for {@link compile}; undefined when it could not be. */
+  async schemaOf(source: SchemaSource): Promise<object | boolean | undefined> {
+    if (source.kind === 'inline') return source.schema;
+    const document = await this.#reads.get(source.path);
+    return typeof document === 'object' && 'uri' in document ? document.schema : undefined;
+  }
+
   async #compileOnce(
     key: string,
     documents: readonly SchemaDocument[],

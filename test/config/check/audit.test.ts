@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { audit } from '../../../src/config/check/audit.ts';
-import { audited, soundConfig, told } from '../load/routes.ts';
+import { audited, told } from '../load/routes.ts';
 
 const UPSTREAM = 'upstreams: { orders: { targets: http://127.0.0.1:7001, timeout: { try: 3s } } }';
 const KEY = `sha256:${'a'.repeat(64)}`;
@@ -17,7 +16,7 @@ ${UPSTREAM}
 routes: { a: { match: GET /a, to: orders } }
 `,
   );
-  assert.deepEqual(warnings, []);
+  assert.deepEqual(told(warnings), []);
 });
 
 test('open routes, and routes without a limit, are told', async (t) => {
@@ -32,7 +31,7 @@ routes:
   fine: { match: GET /c, to: orders, auth: key, limit: 1/s }
 `,
   );
-  assert.deepEqual(warnings, ['5:3 warning no-limit', '5:44 warning open-route', '6:3 warning no-limit']);
+  assert.deepEqual(told(warnings), ['5:3 warning no-limit', '5:44 warning open-route', '6:3 warning no-limit']);
 });
 
 test('a call without a timeout, and retries that outlive theirs, are told', async (t) => {
@@ -48,7 +47,7 @@ routes:
   none: { match: GET /d, to: orders, timeout: 1s, retry: 0 }
 `,
   );
-  assert.deepEqual(warnings, ['5:47 warning no-timeout', '6:58 warning retry-outlives-timeout']);
+  assert.deepEqual(told(warnings), ['5:47 warning no-timeout', '6:58 warning retry-outlives-timeout']);
 });
 
 test('a value in defaults that is wrong for many routes is told once', async (t) => {
@@ -60,7 +59,7 @@ ${UPSTREAM}
 routes: { a: { match: GET /a, to: orders }, b: { match: GET /b, to: orders } }
 `,
   );
-  assert.deepEqual(warnings, ['2:56 warning retry-outlives-timeout']);
+  assert.deepEqual(told(warnings), ['2:56 warning retry-outlives-timeout']);
 });
 
 test('retries written for POST, and schemas that accept anything, are told', async (t) => {
@@ -73,7 +72,23 @@ routes:
   a: { match: POST /a, to: orders, retry: 1, body: { title: Anything } }
 `,
   );
-  assert.deepEqual(warnings, ['5:43 warning post-retry', '5:52 warning schema-accepts-anything']);
+  assert.deepEqual(told(warnings), ['5:43 warning post-retry', '5:52 warning schema-accepts-anything']);
+});
+
+test('schemas in files that accept anything are told where they are named', async (t) => {
+  const warnings = await audited(
+    t,
+    `version: 1
+defaults: { auth: key, limit: 1/s }
+${UPSTREAM}
+routes:
+  a: { match: GET /a, to: orders, response: { schema: open.json } }
+  b: { match: GET /b, to: orders, response: { schema: true.json } }
+  c: { match: GET /c, to: orders, response: { schema: some.json } }
+`,
+    { 'open.json': '{ "title": "Anything" }', 'true.json': 'true', 'some.json': '{ "type": "object" }' },
+  );
+  assert.deepEqual(told(warnings), ['5:55 warning schema-accepts-anything', '6:55 warning schema-accepts-anything']);
 });
 
 test('secrets in clear text are told, hashes and references are not', async (t) => {
@@ -87,11 +102,11 @@ routes:
   a: { match: GET /a, to: orders, headers: { request: { set: { authorization: Basic c2VjcmV0, x-plain: text } } } }
 `,
   );
-  assert.deepEqual(warnings, ['3:102 warning secret-in-clear', '6:79 warning secret-in-clear']);
+  assert.deepEqual(told(warnings), ['3:102 warning secret-in-clear', '6:79 warning secret-in-clear']);
 });
 
 test('a secret in clear text is told wherever one may stand: what a tenant adds, TLS, settings of a module', async (t) => {
-  const config = await soundConfig(
+  const found = await audited(
     t,
     `version: 1
 defaults: { auth: key, limit: 1/s }
@@ -112,16 +127,16 @@ routes:
   b: { match: GET /b, to: orders, use: { module: ./own.ts, with: { db: { password: "\${env:BOLT}" } } } }
   c: { match: GET /c, to: orders, headers: { request: { set: { authorization: "Bearer {query.t}" } } } }
 `,
+    {},
     { BOLT: 'Basic c2VjcmV0' },
   );
-  const warnings = audit(config);
-  assert.deepEqual(told(warnings), [
+  assert.deepEqual(told(found), [
     '4:37 warning secret-in-clear',
     '11:12 warning secret-in-clear',
     '16:66 warning secret-in-clear',
   ]);
-  assert.equal(warnings[0]?.message, 'Authorization holds a secret in clear text');
-  assert.doesNotMatch(JSON.stringify(warnings), /hunter2|c2VjcmV0/);
+  assert.equal(found[0]?.message, 'Authorization holds a secret in clear text');
+  assert.doesNotMatch(JSON.stringify(found), /hunter2|c2VjcmV0/);
 });
 
 test('upstreams and plans that nobody uses are told', async (t) => {
@@ -136,7 +151,7 @@ upstreams:
 routes: { a: { match: GET /a, to: orders } }
 `,
   );
-  assert.deepEqual(warnings, ['3:10 warning unused-plan', '6:3 warning unused-upstream']);
+  assert.deepEqual(told(warnings), ['3:10 warning unused-plan', '6:3 warning unused-upstream']);
 });
 
 test('a guarded route that an open wildcard backs up, and twins by a slash, are told', async (t) => {
@@ -153,13 +168,13 @@ routes:
 `,
   );
   assert.deepEqual(
-    warnings.filter((each) => !each.endsWith('open-route')),
+    told(warnings).filter((each) => !each.endsWith('open-route')),
     ['5:19 warning open-shadow', '6:19 warning slash-twin'],
   );
 });
 
 test('a guarded route whose path an open one takes with an encoded slash', async (t) => {
-  const config = await soundConfig(
+  const found = await audited(
     t,
     `version: 1
 defaults: { auth: key, limit: 1/s }
@@ -171,7 +186,7 @@ routes:
   deep: { match: "/other/deep/{name}", to: orders }
 `,
   );
-  const shadows = audit(config).filter(({ code }) => code === 'open-shadow');
+  const shadows = found.filter(({ code }) => code === 'open-shadow');
   assert.deepEqual(
     shadows.map(({ message }) => message),
     ['"private": what spells one of its paths with an encoded slash is refused, since "item" is open'],

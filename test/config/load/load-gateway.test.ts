@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { loadGateway } from '../../../src/config/load/load-gateway.ts';
 import type { CleanUp } from '../../support/clean-up.ts';
 import { temporaryDirectory } from '../../support/files.ts';
+import { createAuthority } from '../../upstream/certificates.ts';
 import { told } from './routes.ts';
 
 async function load(t: CleanUp, text: string, env: Readonly<Record<string, string>> = {}) {
@@ -96,6 +97,19 @@ test('what contradicts itself, or is for later, is refused', async (t) => {
       text,
     );
   }
+});
+
+test('a path is relative to the file that names it', async (t) => {
+  const { cert, key } = await createAuthority(t);
+  const text = 'listen: { tls: { cert: tls/cert.pem, key: tls/key.pem } }\n';
+  const folder = await temporaryDirectory(t, {
+    'config/gateway.yaml': text,
+    'config/tls/cert.pem': cert,
+    'config/tls/key.pem': key,
+  });
+  const { config, findings } = await loadGateway(join(folder, 'config/gateway.yaml'), {});
+  assert.deepEqual(findings, []);
+  assert.equal(config?.listen.tls?.cert, join(folder, 'config/tls/cert.pem'));
 });
 
 test('what later versions will take is refused as such', async (t) => {

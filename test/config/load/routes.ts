@@ -33,8 +33,15 @@ export function told(findings: readonly Finding[]): readonly string[] {
 }
 
 /** What the audit says of a sound file. */
-export async function audited(t: CleanUp, text: string): Promise<readonly string[]> {
-  return told(audit(await soundConfig(t, text)));
+export async function audited(
+  t: CleanUp,
+  text: string,
+  files: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<readonly Finding[]> {
+  const { config, findings, schemas } = await load(t, text, files, env);
+  if (config === undefined) throw new Error(`not sound: ${told(findings).join('\n')}`);
+  return audit(config, schemas);
 }
 
 /** What building the upstreams and policies of a sound file reports. */
