@@ -141,6 +141,18 @@ test('its registry, read by a registry of the app, says what a scrape of the adm
   assert.deepEqual(read, ours(scraped.text));
 });
 
+test('drain() asks load balancers and clients to go elsewhere, and goes on serving', async (t) => {
+  const origin = await startOrigin(t);
+  const { gateway, url } = await embedGateway(t, routes(origin.url));
+  const admin = supertest(createServer(gateway.admin));
+  await admin.get('/readyz').expect(200);
+  gateway.drain();
+  gateway.drain();
+  await admin.get('/readyz?verbose').expect(503, { ready: false, reasons: ['draining'], warnings: [] });
+  await admin.get('/livez').expect(200);
+  await supertest(url).get('/items/1').expect(200).expect('connection', 'close');
+});
+
 test('after close() nothing keeps the process alive', async (t) => {
   const origin = await startOrigin(t);
   const directory = await temporaryDirectory(t, {

@@ -216,6 +216,60 @@ test('event-loop lag is that of the last whole window', async () => {
   assert.match(lines, /^sluice_eventloop_lag_seconds\{percentile="100"\} [\d.e-]+$/m);
 });
 
+/** What dashboards and alerts are written against: a change here breaks them. */
+const PUBLISHED: Readonly<Record<string, readonly [type: string, ...labels: string[]]>> = {
+  sluice_auth_failures_total: ['counter', 'route', 'reason'],
+  sluice_breaker_state: ['gauge', 'upstream', 'state'],
+  sluice_breaker_transitions_total: ['counter', 'upstream', 'to'],
+  sluice_build_info: ['gauge', 'version', 'node'],
+  sluice_certificate_expiry_timestamp_seconds: ['gauge', 'upstream', 'listener'],
+  sluice_config_info: ['gauge', 'hash'],
+  sluice_config_last_reload_success_timestamp_seconds: ['gauge'],
+  sluice_config_last_reload_successful: ['gauge'],
+  sluice_config_reloads_total: ['counter', 'result'],
+  sluice_drift_total: ['counter', 'route', 'pointer', 'kind'],
+  sluice_eventloop_lag_seconds: ['gauge', 'percentile'],
+  sluice_http_request_body_bytes_total: ['counter', 'route'],
+  sluice_http_request_duration_seconds: ['histogram', 'route', 'class'],
+  sluice_http_requests_in_flight: ['gauge', 'route'],
+  sluice_http_requests_total: ['counter', 'route', 'method', 'code', 'source'],
+  sluice_http_response_body_bytes_total: ['counter', 'route'],
+  sluice_limiter_decisions_total: ['counter', 'route', 'policy', 'decision'],
+  sluice_metrics_series_dropped_total: ['counter', 'metric'],
+  sluice_overhead_duration_seconds: ['histogram'],
+  sluice_retries_total: ['counter', 'upstream', 'outcome'],
+  sluice_tenant_requests_total: ['counter', 'tenant', 'outcome'],
+  sluice_upstream_attempt_duration_seconds: ['histogram', 'upstream'],
+  sluice_upstream_attempts_total: ['counter', 'upstream', 'result'],
+  sluice_upstream_targets: ['gauge', 'upstream', 'state'],
+  sluice_validation_failures_total: ['counter', 'route', 'reason'],
+};
+
+test('each published metric keeps its name, its type and its labels', () => {
+  const declared = new Map(metrics.families.map(({ name, type, labels }) => [name, [type, ...labels]]));
+  for (const [name, expected] of Object.entries(PUBLISHED)) assert.deepEqual(declared.get(name), expected, name);
+});
+
+test('no tenant, path, key or user is on a histogram', () => {
+  const labels = metrics.families.flatMap((family) => (family.type === 'histogram' ? family.labels : []));
+  assert.deepEqual([...new Set(labels)].toSorted(), ['class', 'route', 'upstream']);
+});
+
+test('histograms keep their buckets', async () => {
+  metrics.route('orders').start();
+  metrics.route('orders').finish('GET', 200, 'upstream', 0.01, 0, 0);
+  metrics.upstream('orders').attemptFinished(0.01);
+  const bounds = async (name: string): Promise<string> =>
+    (await series(`${name}_bucket{`)).map((line) => /le="([^"]+)"/.exec(line)?.[1]).join(' ');
+  const durations = '0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 30 60 +Inf';
+  assert.equal(await bounds('sluice_http_request_duration_seconds'), durations);
+  assert.equal(await bounds('sluice_upstream_attempt_duration_seconds'), durations);
+  assert.equal(
+    await bounds('sluice_overhead_duration_seconds'),
+    '0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.1 +Inf',
+  );
+});
+
 test('no family or series appears twice, and every line is one that Prometheus reads', async () => {
   metrics.route('r "x"\n', ['GET']).start();
   metrics.upstream('u').attemptFinished(1);
