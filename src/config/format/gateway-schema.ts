@@ -119,7 +119,7 @@ const limits = s.object(
     headers: s.integer({ doc: 'Most header fields of a request', default: 100, min: 1 }),
     url_bytes: s.bytes({ doc: 'Longest request target', default: '8KiB' }),
     connections: s.integer({
-      doc: 'Most client connections',
+      doc: 'Most client connections, WebSockets included; one more closes the one that is idle for longest',
       default: 10_000,
       min: 1,
     }),
