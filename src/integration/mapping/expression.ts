@@ -1,0 +1,129 @@
+// A JSONata expression: compiled and checked at load, evaluated within limits.
+import jsonata from 'jsonata';
+import { exactClone } from './exact-json.ts';
+
+/** Why a text is no mapping. */
+export interface ExpressionFault {
+  readonly message: string;
+  /** Characters from the start of the text. */
+  readonly offset: number;
+  readonly hint?: string;
+}
+
+/** Why a mapping gave nothing; the message names no data. */
+export class MappingError extends Error {
+  /** The code of JSONata where it has one, such as `T2001`. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'MappingError';
+    this.code = code;
+  }
+}
+
+/** Values that an expression sees as `$name`. */
+export type Variables = Readonly<Record<string, unknown>>;
+
+export interface Expression {
+  readonly text: string;
+  /** It uses what the evaluator cannot interrupt, such as a regular expression: never on the event loop. */
+  readonly unbounded: boolean;
+  /** The value for this input; rejects with a {@link MappingError}. */
+  evaluate(input: unknown, variables: Variables): Promise<unknown>;
+}
+
+const TIMEOUT_MS = 500;
+const MAX_DEPTH = 200;
+const MAX_SEQUENCE = 100_000;
+
+/** Built-ins whose cost grows with what they are told, and which cannot be interrupted. */
+const UNINTERRUPTIBLE = new Set(['pad']);
+
+/** Compiles an expression, or says why it is none. */
+export function compileExpression(text: string): Expression | ExpressionFault {
+  let compiled: jsonata.Expression;
+  try {
+    compiled = jsonata(text, { timeout: TIMEOUT_MS, stack: MAX_DEPTH, sequence: MAX_SEQUENCE });
+  } catch (error) {
+    return syntaxFault(error, text);
+  }
+  const uses = usesOf(compiled.ast());
+  if (uses.evalAt !== undefined) {
+    return { message: '$eval would run what is in the data as code', offset: uses.evalAt, hint: 'write it out' };
+  }
+  // The transform operator copies through it; its own copy goes through doubles.
+  compiled.registerFunction('clone', exactClone, '<(oa)-:o>');
+  return {
+    text,
+    unbounded: uses.unbounded,
+    async evaluate(input, variables) {
+      try {
+        return await compiled.evaluate(input, variables);
+      } catch (error) {
+        throw mappingError(error);
+      }
+    },
+  };
+}
+
+const END = '(end)';
+
+function syntaxFault(error: unknown, text: string): ExpressionFault {
+  const position = numberOf(error, 'position') ?? text.length;
+  // JSONata tells where a token ends; the end of the text is one, too.
+  const token = textOf(error, 'token') ?? '';
+  const offset = Math.max(0, Math.min(position - (token === END ? 0 : token.length), text.length - 1));
+  return { message: `is not a JSONata expression: ${textOf(error, 'message') ?? 'it cannot be read'}`, offset };
+}
+
+/** Messages of JSONata may quote values; of these it is known that they speak of the expression alone. */
+const PLAIN_MESSAGES = new Set(['T0410', 'T1005', 'T1006', 'T2001', 'T2002', 'D1011', 'D1012', 'D2015']);
+
+function mappingError(error: unknown): MappingError {
+  const code = textOf(error, 'code');
+  if (code === undefined) {
+    const name = error instanceof Error ? error.name : 'unknown';
+    return new MappingError('internal', `the mapping failed (${name})`);
+  }
+  const position = numberOf(error, 'position');
+  const where = position === undefined ? '' : ` at character ${position}`;
+  const said = PLAIN_MESSAGES.has(code) ? `: ${textOf(error, 'message') ?? code}` : '';
+  return new MappingError(code, `the mapping failed with ${code}${where}${said}`);
+}
+
+interface Uses {
+  unbounded: boolean;
+  /** Offset of the first `$eval`. */
+  evalAt: number | undefined;
+}
+
+/** Walks the syntax tree: whatever has a type is a node of it. */
+function usesOf(ast: unknown): Uses {
+  const uses: Uses = { unbounded: false, evalAt: undefined };
+  const seen = new Set<unknown>();
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null || seen.has(node)) return;
+    seen.add(node);
+    const type = textOf(node, 'type');
+    if (type === 'regex') uses.unbounded = true;
+    if (type === 'variable') {
+      const name = textOf(node, 'value') ?? '';
+      if (UNINTERRUPTIBLE.has(name)) uses.unbounded = true;
+      if (name === 'eval') uses.evalAt ??= Math.max(0, (numberOf(node, 'position') ?? 0) - '$eval'.length);
+    }
+    for (const part of Object.values(node)) visit(part);
+  };
+  visit(ast);
+  return uses;
+}
+
+function textOf(value: unknown, name: string): string | undefined {
+  const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  return typeof found === 'string' ? found : undefined;
+}
+
+function numberOf(value: unknown, name: string): number | undefined {
+  const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  return typeof found === 'number' ? found : undefined;
+}

@@ -1,0 +1,35 @@
+// A mapping of a route: JSON in, JSON out, by a JSONata expression; on the event loop while that is quick.
+import { evaluateToText } from './evaluate.ts';
+import { compileExpression, type ExpressionFault, type Variables } from './expression.ts';
+import { offLoop } from './off-loop.ts';
+
+/** What is mapped: a JSON text and its value, each made when it is asked for. */
+export interface MappingBody {
+  /** Characters of the text, or a good guess. */
+  readonly size: number;
+  text(): string;
+  /** See `exactValue`. */
+  value(): unknown;
+}
+
+export interface Mapping {
+  /** JSON text; rejects with a `MappingError` that quotes no data. */
+  run(body: MappingBody, variables: Variables): Promise<string>;
+}
+
+/** A larger input holds up other requests for longer than handing it to another thread costs. */
+const MAX_ON_LOOP = 65_536;
+
+/** Compiles a mapping, or says why the text is none. */
+export function compileMapping(text: string): Mapping | ExpressionFault {
+  const expression = compileExpression(text);
+  if (!('evaluate' in expression)) return expression;
+  return {
+    run(body, variables) {
+      if (!expression.unbounded && body.size <= MAX_ON_LOOP) {
+        return evaluateToText(expression, body.value(), variables);
+      }
+      return offLoop.run({ expression: text, input: body.text(), variables: JSON.stringify(variables) });
+    },
+  };
+}
