@@ -14,8 +14,9 @@ import { Configuration } from './config/service/reload.ts';
 import { KeptState } from './config/service/state.ts';
 import { attachServer } from './edge/attach.ts';
 import { answerClientError, answerConnect, type ClientErrorSettings } from './edge/client-error.ts';
+import { closeAfterAnswers, endExchanges } from './edge/drain.ts';
 import { token } from './edge/ids.ts';
-import { HeapPressure } from './edge/pressure.ts';
+import { Pressure } from './edge/pressure.ts';
 import { opensWebSocket, upgradeResponse } from './edge/upgrade.ts';
 import { LiveExchanges } from './exchange/live.ts';
 import { type Machine, serve } from './gateway.ts';
@@ -130,7 +131,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
 interface OwnHost extends Host {
   readonly sink: LogSink;
-  readonly pressure: HeapPressure;
+  readonly pressure: Pressure;
 }
 
 function createHost(gateway: GatewayConfig, log: number | string): OwnHost {
@@ -148,8 +149,13 @@ function createHost(gateway: GatewayConfig, log: number | string): OwnHost {
     metrics,
     events,
     sink,
-    pressure: new HeapPressure((shedding, usedBytes) =>
-      events.log(shedding ? 'error' : 'info', 'overload', { shedding, heap_used_bytes: usedBytes }),
+    pressure: new Pressure((shortOf, { heapUsedBytes, lateMs }) =>
+      events.log(shortOf === undefined ? 'info' : 'error', 'overload', {
+        shedding: shortOf !== undefined,
+        ...(shortOf !== undefined && { short_of: shortOf }),
+        heap_used_bytes: heapUsedBytes,
+        late_ms: lateMs,
+      }),
     ),
     recorder: new Recorder(metrics, accessLog, events),
     resolver: new Resolver({
@@ -222,6 +228,7 @@ function assemble(
   const startDrain = (): void => {
     if (machine.reply.draining) return;
     machine.reply.draining = true;
+    closeAfterAnswers(machine.live);
     events.log('info', 'draining', { in_flight: machine.live.size });
   };
   const shutDown = async (served: boolean): Promise<void> => {
@@ -288,15 +295,15 @@ function serverLimits({ limits }: GatewayConfig) {
   };
 }
 
-/** Resolves when no exchange is under way any more; those that outlast the grace are cut off. */
+/** Resolves when no exchange is under way any more; those that outlast the grace are ended. */
 async function drained(machine: Machine, graceMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   machine.onIdle = () => {
     if (machine.live.size === 0) resolve();
   };
   machine.onIdle();
-  const timer = setTimeout(() => {
-    for (const x of machine.live.all()) x.reply.abort('drain_timeout');
+  let timer = setTimeout(() => {
+    timer = endExchanges(machine.live);
   }, graceMs);
   await promise;
   clearTimeout(timer);

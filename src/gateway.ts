@@ -4,10 +4,10 @@ import { admit, type EdgeSettings } from './edge/admission.ts';
 import { RETRY_ELSEWHERE_S, TOO_MANY_CONNECTIONS } from './edge/capacity.ts';
 import { ClientBody, hasBody, NO_BODY } from './edge/client-body.ts';
 import { ClientReply, type ReplySettings } from './edge/client-reply.ts';
-import { type Connection, connectionOf } from './edge/connection.ts';
+import { type Connection, connectionOf, occupy, vacate } from './edge/connection.ts';
 import { answerHealth, answerOptions } from './edge/local-answers.ts';
 import { isBusy, waitInLine } from './edge/pipelining.ts';
-import { type HeapPressure, OVERLOADED } from './edge/pressure.ts';
+import { OVERLOADED, type Pressure } from './edge/pressure.ts';
 import { Exchange } from './exchange/exchange.ts';
 import type { LiveExchanges } from './exchange/live.ts';
 import { crash } from './route/crash.ts';
@@ -23,7 +23,7 @@ export interface Machine {
   /** Path on the data plane that answers load balancers; '' for none. */
   readonly healthPath: string;
   readonly recorder: Recorder;
-  readonly pressure: HeapPressure;
+  readonly pressure: Pressure;
   /** Exchanges under way: for drain, and for ending what a reload forbids. */
   readonly live: LiveExchanges;
   /** Told each time an exchange has ended, while draining. */
@@ -36,17 +36,17 @@ export interface Machine {
  */
 export function serve(machine: Machine, req: IncomingMessage, res: ServerResponse, upgrading = false): void {
   const connection = connectionOf(req, machine.edge.isTrusted);
-  if (connection.closing) return void req.resume();
+  if (connection.closing || !req.socket.writable) return void req.resume();
   if (isBusy(connection)) return serveLater(machine, req, res, connection);
-  const x = open(machine, req, res);
-  connection.exchange = x;
+  const x = open(machine, connection, req, res);
   x.upgrading = upgrading;
   try {
     const refusal = admit(x, connection, machine.edge, machine.snapshot.kinds);
     if (refusal !== undefined) x.reply.refuse(refusal);
     else if (x.path === machine.healthPath) answerHealth(x, !machine.reply.draining);
-    else if (connection.surplus) x.reply.refuse(x.refuse(TOO_MANY_CONNECTIONS, '', RETRY_ELSEWHERE_S));
-    else if (machine.pressure.shedding) x.reply.refuse(x.refuse(OVERLOADED, '', RETRY_ELSEWHERE_S));
+    else if (connection.seat?.surplus === true) x.reply.refuse(x.refuse(TOO_MANY_CONNECTIONS, '', RETRY_ELSEWHERE_S));
+    else if (machine.pressure.shortOf !== undefined)
+      x.reply.refuse(x.refuse(OVERLOADED, `the process is short of ${machine.pressure.shortOf}`, RETRY_ELSEWHERE_S));
     else if (x.method === 'OPTIONS' && answerOptions(x)) return;
     else pass(machine, x);
   } catch (error) {
@@ -67,18 +67,20 @@ function pass(machine: Machine, x: Exchange): void {
 }
 
 /** Begins an exchange on the snapshot of this moment: whatever is reloaded meanwhile, it ends as it began. */
-function open(machine: Machine, req: IncomingMessage, res: ServerResponse): Exchange {
+function open(machine: Machine, connection: Connection, req: IncomingMessage, res: ServerResponse): Exchange {
   const x = new Exchange(req, res, hasBody(req) ? new ClientBody(req, res) : NO_BODY);
   x.reply = new ClientReply(x, machine.reply);
   const { snapshot } = machine;
   snapshot.enter();
   machine.live.add(x);
-  res.on('close', () => finish(machine, snapshot, x));
+  occupy(connection, x);
+  if (machine.reply.draining) res.shouldKeepAlive = false;
+  res.on('close', () => finish(machine, snapshot, connection, x));
   return x;
 }
 
 /** The answer is out, or the client is gone: everything taken is given back, counted and logged, once. */
-function finish(machine: Machine, snapshot: Snapshot, x: Exchange): void {
+function finish(machine: Machine, snapshot: Snapshot, connection: Connection, x: Exchange): void {
   if (x.ended) return;
   x.ended = true;
   if (!x.res.writableFinished && x.reason === '') {
@@ -92,6 +94,7 @@ function finish(machine: Machine, snapshot: Snapshot, x: Exchange): void {
     machine.recorder.crash(x, error);
   }
   machine.live.delete(x);
+  vacate(connection);
   machine.recorder.record(x);
   snapshot.leave();
   machine.onIdle?.();

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { Exchange } from '../exchange/exchange.ts';
 import type { Problem } from '../exchange/problem.ts';
 import { NO_BODY } from './client-body.ts';
-import { knownConnection } from './connection.ts';
+import { knownConnection, peerOf } from './connection.ts';
 import { uuidv7 } from './ids.ts';
 import { lingerOnClose } from './linger.ts';
 import { isBusy, waitInLine } from './pipelining.ts';
@@ -28,7 +28,6 @@ export function answerClientError(error: Error, socket: Socket, settings: Client
     socket.destroy();
   } else if (x !== undefined && !x.ended && !x.req.complete) {
     // The fault is in the body of a request that is being served.
-    x.call?.finish();
     x.reply.refuse(x.refuse(refusal.problem, refusal.detail));
   } else {
     answerInTurn(socket, refusal, settings);
@@ -60,7 +59,7 @@ function answerRaw(socket: Socket, { problem, detail }: Refusal, settings: Clien
   const x = new Exchange(req, new ServerResponse(req), NO_BODY);
   x.requestId = uuidv7();
   x.method = '_OTHER';
-  x.clientAddress = socket.remoteAddress ?? '';
+  x.clientAddress = peerOf(socket);
   x.problem = x.refuse(problem, detail);
   x.status = problem.status;
   x.reason = problem.code;

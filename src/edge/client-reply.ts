@@ -41,6 +41,8 @@ export class ClientReply implements Reply {
     if (this.started || this.#res.headersSent) return this.abort(problem.code);
     // Nobody is there to read it: the exchange ends as one whose client has gone.
     if (this.#res.destroyed) return;
+    // What may still come of a call is not the answer any more.
+    x.call?.finish();
     x.problem = problem;
     x.source = 'gateway';
     x.status = problem.status;
@@ -124,7 +126,7 @@ export class ClientReply implements Reply {
 
   earlyHints(headers: readonly string[]): void {
     if (this.started || this.#x.req.httpVersionMinor === 0) return;
-    this.#res.writeInformation(103, headers as string[]);
+    this.#res.writeInformation(103, [...headers]);
   }
 
   abort(reason: string): void {

@@ -2,7 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Exchange } from '../exchange/exchange.ts';
-import { isSurplus } from './capacity.ts';
+import { canonicalAddress } from '../tenant/address.ts';
+import { type Seat, seatOf } from './capacity.ts';
 import { askWhetherLeft } from './half-close.ts';
 
 const kConnection: unique symbol = Symbol('sluice connection');
@@ -14,14 +15,14 @@ declare module 'node:net' {
 }
 
 export interface Connection {
-  /** Address of the peer, IPv4-mapped IPv6 as plain IPv4. */
+  /** Address of the peer, in its one spelling. */
   readonly peer: string;
   /** The peer is in `trust_proxies`: its `X-Forwarded-*` are believed. */
   readonly trusted: boolean;
   readonly encrypted: boolean;
-  /** There were enough connections before it: it is refused. */
-  readonly surplus: boolean;
-  /** The exchange that last began here: the one a parser error or a lost socket belongs to. */
+  /** Among the connections of its server; undefined when those are not counted. */
+  readonly seat: Seat | undefined;
+  /** The exchange under way, and afterwards until its request is complete: the one that a parser error belongs to. */
   exchange: Exchange | undefined;
   /** An answer has said `Connection: close`: what still comes is no request any more (RFC 9112 §9.6). */
   closing: boolean;
@@ -43,14 +44,31 @@ export function knownConnection(socket: Socket): Connection | undefined {
   return socket[kConnection];
 }
 
+/** Address of the other end; '' when it has gone already. */
+export function peerOf({ remoteAddress = '' }: Socket): string {
+  return canonicalAddress(remoteAddress) ?? remoteAddress;
+}
+
+/** An exchange begins on the connection. */
+export function occupy(connection: Connection, x: Exchange): void {
+  connection.exchange = x;
+  connection.seat?.take();
+}
+
+/** Its exchange has ended: a connection that waits for the next request keeps nothing of the last one. */
+export function vacate(connection: Connection): void {
+  if (connection.exchange?.req.complete === false) return;
+  connection.exchange = undefined;
+  connection.seat?.free();
+}
+
 function describe(socket: Socket, isTrusted: (address: string) => boolean): Connection {
-  const address = socket.remoteAddress ?? '';
-  const peer = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+  const peer = peerOf(socket);
   const connection: Connection = {
     peer,
     trusted: isTrusted(peer),
     encrypted: 'encrypted' in socket,
-    surplus: isSurplus(socket),
+    seat: seatOf(socket),
     exchange: undefined,
     closing: false,
     broken: false,

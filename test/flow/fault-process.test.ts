@@ -11,9 +11,12 @@ import { type GatewayOptions, type RunningGateway, spawnGateway, startGateway } 
 import { Observed } from '../support/observed.ts';
 import { answerOk, type Origin, startOrigin } from '../support/origin.ts';
 import { closedPort } from '../support/ports.ts';
+import { assertProblem } from '../support/problems.ts';
 import { rawConnect } from '../support/raw.ts';
 import { eventually, within } from '../support/wait.ts';
 
+/** For what takes seconds even where nothing else runs. */
+const PATIENCE_MS = 60_000;
 const PRELOAD = join(import.meta.dirname, '../support/preload');
 const preload = (file: string): { NODE_OPTIONS: string } => ({ NODE_OPTIONS: `--import=${join(PRELOAD, file)}` });
 
@@ -95,17 +98,63 @@ test('SIGTERM with 200 requests in flight: none fails, and the process exits 0',
   assert.equal(await closedPort().then(() => gateway.process.stderr), '');
 });
 
-test('what outlasts the grace is cut off, logged and named, and the process still exits 0', async (t) => {
-  const { origin, gateway } = await hold(t, { gateway: { shutdown: { grace: '200ms' } } });
-  const client = await rawConnect(t, gateway.port);
-  client.send('GET / HTTP/1.1\r\nHost: gw\r\n\r\n');
-  await eventually(() => origin.started === 1, 'request at the origin');
+test('what outlasts the grace is told so, or cut where its answer has begun, and the process still exits 0', async (t) => {
+  const origin = await startOrigin(t, ({ url }, response) => {
+    if (url === '/begun') response.writeHead(200, { 'content-length': 9 }).write('begun');
+  });
+  const gateway = await startGateway(t, {
+    routes: routesTo(origin.url),
+    gateway: { shutdown: { grace: '200ms' } },
+  });
+  const [waiting, begun] = await Promise.all([rawConnect(t, gateway.port), rawConnect(t, gateway.port)]);
+  waiting.send('GET /silent HTTP/1.1\r\nHost: gw\r\n\r\n');
+  begun.send('GET /begun HTTP/1.1\r\nHost: gw\r\n\r\n');
+  await eventually(() => origin.started === 2 && begun.unread.includes('begun'), 'both requests under way');
   gateway.process.kill('SIGTERM');
-  assert.equal((await client.rest()).bytes.length, 0);
+
+  const response = await waiting.response();
+  assertProblem(response, 503, 'gateway.draining');
+  assert.equal(response.header('connection'), 'close');
+  assert.match((await begun.rest()).bytes.toString(), /\r\n\r\nbegun$/);
+  assert.deepEqual(await within(gateway.process.exited, 'exit'), { code: 0, signal: null });
+  const ends = gateway.log.access.map(({ path, status, reason }) => [path, status, reason]);
+  assert.deepEqual(
+    ends.toSorted(([one], [other]) => String(one).localeCompare(String(other))),
+    [
+      ['/begun', 200, 'drain_timeout'],
+      ['/silent', 503, 'gateway.draining'],
+    ],
+  );
+});
+
+test('what middleware answers while the gateway drains closes its connection, too', async (t) => {
+  const released = Promise.withResolvers<void>();
+  const origin = await startOrigin(t, async (...request) => {
+    await released.promise;
+    await answerOk(...request);
+  });
+  const gateway = await startGateway(t, {
+    files: {
+      'slow.mjs': `export default async (_req, res) => {
+        await (await fetch('${origin.url}')).text();
+        res.end('by middleware');
+      };`,
+    },
+    routes: routesTo(origin.url, { use: './slow.mjs' }),
+  });
+  const early = await rawConnect(t, gateway.port);
+  early.send('GET /early HTTP/1.1\r\nHost: gw\r\n\r\nGET /behind HTTP/1.1\r\nHost: gw\r\n\r\n');
+  await eventually(() => origin.started === 1, 'middleware at the origin');
+  gateway.process.kill('SIGTERM');
+  await gateway.log.until((line) => line.event === 'draining');
+  released.resolve();
+  const response = await early.response();
+  assert.deepEqual([response.body.toString(), response.header('connection')], ['by middleware', 'close']);
+  assert.equal((await early.rest()).bytes.length, 0);
   assert.deepEqual(await within(gateway.process.exited, 'exit'), { code: 0, signal: null });
   assert.deepEqual(
-    gateway.log.access.map(({ reason }) => reason),
-    ['drain_timeout'],
+    gateway.log.access.map(({ path }) => path),
+    ['/early'],
   );
 });
 
@@ -227,27 +276,6 @@ test('the name server goes away, then crawls: the last good address is used', as
   assert.ok(slowest < 2_000, `${slowest} ms: nothing waits until the connect timeout`);
 });
 
-test('more connections than the limit: those there are served, those beyond are refused, the admin port answers', async (t) => {
-  const origin = await startOrigin(t);
-  const gateway = await startGateway(t, { routes: routesTo(origin.url), gateway: { limits: { connections: 10 } } });
-  const clients = await Promise.all(Array.from({ length: 10 }, () => rawConnect(t, gateway.port)));
-  for (const client of clients) {
-    client.send('GET / HTTP/1.1\r\nHost: gw\r\n\r\n');
-    assert.equal((await client.response()).status, 200);
-  }
-  const beyond = await rawConnect(t, gateway.port);
-  beyond.send('GET / HTTP/1.1\r\nHost: gw\r\n\r\n');
-  const refused = await beyond.response();
-  assert.deepEqual([refused.status, refused.header('connection')], [503, 'close']);
-  assert.match(refused.header('retry-after') ?? '', /^\d+$/);
-  assert.equal(JSON.parse(refused.body.toString()).code, 'gateway.connections');
-  assert.equal(await statusOf(`${gateway.adminUrl}/readyz`), 200);
-  const [first] = clients;
-  first?.socket.destroy();
-  await eventually(async () => (await statusOf(gateway.url)) === 200, 'room for one more');
-  await new Observed(gateway).atRest();
-});
-
 test('a heap close to its limit: new requests are shed, probes and metrics answer, and it passes', async (t) => {
   const { origin, gateway, release } = await hold(t, {
     env: { NODE_OPTIONS: `--max-old-space-size=256 ${preload('heap-hog.ts').NODE_OPTIONS}` },
@@ -265,5 +293,23 @@ test('a heap close to its limit: new requests are shed, probes and metrics answe
   assert.equal((await early).status, 200);
   gateway.process.kill('SIGUSR2');
   await gateway.log.until((line) => line.event === 'overload' && line['shedding'] === false);
+  assert.equal(await statusOf(gateway.url), 200);
+});
+
+test('turns of the event loop that take too long: new requests are shed, probes and metrics answer, and it passes', async (t) => {
+  const { origin, gateway, release } = await hold(t, { env: preload('blocking-loop.ts') });
+  const early = fetch(gateway.url);
+  await eventually(() => origin.started === 1, 'request at the origin');
+  gateway.process.kill('SIGUSR2');
+  const overload = await gateway.log.until((line) => line.event === 'overload', 0, PATIENCE_MS);
+  assert.deepEqual([overload['shedding'], overload['short_of']], [true, 'time']);
+  const shed = await fetch(gateway.url);
+  assert.deepEqual([shed.status, shed.headers.get('retry-after'), shed.headers.get('connection')], [503, '1', 'close']);
+  assert.equal(JSON.parse(await shed.text()).code, 'gateway.overloaded');
+  for (const path of ['/livez', '/readyz', '/metrics']) assert.equal(await statusOf(gateway.adminUrl + path), 200);
+  gateway.process.kill('SIGUSR2');
+  await gateway.log.until((line) => line.event === 'overload' && line['shedding'] === false, 0, PATIENCE_MS);
+  release();
+  assert.equal((await early).status, 200);
   assert.equal(await statusOf(gateway.url), 200);
 });

@@ -18,8 +18,12 @@ export async function embedGateway(
   t: CleanUp,
   routes: Readonly<Record<string, unknown>>,
   listener: (gateway: Gateway) => RequestListener = ({ app }) => app,
+  settings: Readonly<Record<string, unknown>> = {},
 ): Promise<EmbeddedGateway> {
-  const directory = await temporaryDirectory(t, { 'routes.yaml': JSON.stringify(routes), 'gateway.yaml': '{}' });
+  const directory = await temporaryDirectory(t, {
+    'routes.yaml': JSON.stringify(routes),
+    'gateway.yaml': JSON.stringify(settings),
+  });
   const gateway = await createGateway({
     routes: join(directory, 'routes.yaml'),
     config: join(directory, 'gateway.yaml'),

@@ -13,6 +13,7 @@ export interface ProblemDocument {
 const PROXY_ERRORS: Readonly<Record<string, string>> = {
   auth: 'http_request_denied',
   cors: 'http_request_denied',
+  gateway: 'destination_unavailable',
   ip: 'http_request_denied',
   tenant: 'http_request_denied',
   internal: 'proxy_internal_error',
