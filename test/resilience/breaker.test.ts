@@ -248,6 +248,18 @@ describe('breaker', () => {
   });
 });
 
+test('one that is idle costs nothing: no timer turns its window', async (t) => {
+  const timers = [t.mock.method(globalThis, 'setInterval'), t.mock.method(globalThis, 'setTimeout')];
+  const it = new Breaker('idle', SETTINGS, { now: () => 0 });
+  it.tryEnter()?.settle('success');
+  it.tryEnter()?.settle('failure');
+  await setImmediate();
+  assert.deepEqual(
+    timers.map((timer) => timer.mock.callCount()),
+    [0, 0],
+  );
+});
+
 test('memory is flat however many attempts fall in one window', async () => {
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('gc');
