@@ -2,6 +2,9 @@
 import process from 'node:process';
 import { run } from './cli/run.ts';
 
+// Who reads what is written may have seen enough (`sluice schema | head`). That ends nothing, least of all a gateway that serves.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 process.exitCode = await run(process.argv.slice(2), {
   env: process.env,
   out: (text) => process.stdout.write(text),

@@ -28,7 +28,8 @@ routes: { hello: { match: GET /hello, to: none, auth: none, fallback: { status: 
     });
     installed = join(directory, 'node_modules/sluice');
     await execute(TSC, ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(installed, 'dist')]);
-    for (const path of ['package.json', ...files.filter((path: string) => path !== 'dist')]) {
+    for (const path of ['package.json', ...files]) {
+      if (path === 'dist') continue;
       await cp(join(ROOT, path), join(installed, path), { recursive: true });
     }
     for (const path of await productionPackages()) {

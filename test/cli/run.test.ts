@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { run } from '../../src/cli/run.ts';
 import { keyDigest } from '../../src/tenant/keys.ts';
 import { temporaryDirectory } from '../support/files.ts';
+import { LogLines } from '../support/log-lines.ts';
+import { spawnBound } from '../support/process.ts';
 
 const SOUND = `version: 1
 defaults: { auth: key, limit: 1/s, retry: 0 }
@@ -170,4 +173,31 @@ test('the sluice command is a process with these exit codes', async () => {
   const { stdout } = await execute(process.execPath, ['bin/sluice.mjs', '--version']);
   assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
   await assert.rejects(execute(process.execPath, ['bin/sluice.mjs', 'nonsense']), { code: 2, stdout: '' });
+});
+
+test('a reader that has seen enough ends nothing with a stack trace', async () => {
+  const { stderr } = await promisify(execFile)('sh', ['-c', `'${process.execPath}' bin/sluice.mjs schema | true`]);
+  assert.equal(stderr, '');
+});
+
+test('serve goes on when nobody reads its findings', async (t) => {
+  const open = SOUND.replace('to: orders', 'to: orders, auth: none, fallback: { status: 200, body: {} }');
+  const directory = await temporaryDirectory(t, { 'routes.yaml': open });
+  const child = spawnBound(process.execPath, [resolve('src/main.ts'), 'serve'], {
+    cwd: directory,
+    env: { ...process.env, PORT: '0', ADMIN_PORT: '0' },
+  });
+  t.after(() => void child.kill());
+  const log = new LogLines(child.stdout);
+  const { listen } = await log.until((line) => line.event === 'listening');
+  child.stderr.destroy();
+  for (const broken of ['retires: 3', 'limt: 3/s']) {
+    const refused = log.until(
+      (line) => line.event === 'config_refused' && JSON.stringify(line).includes(broken.slice(0, 4)),
+    );
+    await writeFile(join(directory, 'routes.yaml'), open.replace('to: orders', `${broken}, to: orders`));
+    await refused;
+  }
+  const { port } = new URL(String(listen));
+  assert.equal((await fetch(`http://127.0.0.1:${port}/orders/7`)).status, 200);
 });
