@@ -9,8 +9,6 @@ export type { BreakerState };
 
 /** Leave to make one attempt. */
 export interface Pass {
-  /** This attempt is the one that decides whether an open breaker closes. */
-  readonly probe: boolean;
   /** Says what became of the attempt, and why it failed. Only the first call counts; every pass must get one. */
   settle(settlement: Settlement, why?: string): void;
 }
@@ -102,14 +100,14 @@ export class Breaker {
   /** Leave for one attempt, or undefined when it must not be made. */
   tryEnter(): Pass | undefined {
     if (this.#heir !== undefined) return this.#heir.tryEnter();
-    if (this.#state === 'closed') return new Entry(this.#record, this.#generation, false);
+    if (this.#state === 'closed') return new Entry(this.#record, this.#generation);
     if (this.#state === 'open') return undefined;
     const now = this.#now();
     // A probe that has not settled for as long as the breaker was open is given up: another may go.
     if (this.#probeAt !== undefined && now - this.#probeAt < this.settings.open) return undefined;
     this.#probeAt = now;
     this.#generation += 1;
-    return new Entry(this.#record, this.#generation, true);
+    return new Entry(this.#record, this.#generation);
   }
 
   /** Whole seconds until the next probe may go, at least 1: `Retry-After` of a refusal. */
@@ -215,15 +213,13 @@ function ignore(): void {}
 type Settle = (generation: number, settlement: Settlement, why: string) => void;
 
 class Entry implements Pass {
-  readonly probe: boolean;
   readonly #record: Settle;
   readonly #generation: number;
   #settled = false;
 
-  constructor(record: Settle, generation: number, probe: boolean) {
+  constructor(record: Settle, generation: number) {
     this.#record = record;
     this.#generation = generation;
-    this.probe = probe;
   }
 
   settle(settlement: Settlement, why = ''): void {
