@@ -2,10 +2,17 @@
 import type { ServerResponse } from 'node:http';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
-import type { Problem } from '../exchange/problem.ts';
+import { defineProblem, type Problem } from '../exchange/problem.ts';
 import type { Reply } from '../exchange/reply.ts';
 import { lingerOnClose } from './linger.ts';
 import { problemDocument, proxyStatus } from './problem-document.ts';
+
+const INCOMPLETE = defineProblem(
+  'response.incomplete',
+  502,
+  'The upstream broke its answer off',
+  'connection_terminated',
+);
 
 /** What answers need from the process: fixed at start, `draining` excepted. */
 export interface ReplySettings {
@@ -131,6 +138,9 @@ export class ClientReply implements Reply {
 
   abort(reason: string): void {
     const x = this.#x;
+    // Held back for its inspector, nothing of the answer is out: there is a better end than a cut.
+    if (!this.started && !this.#ended && this.#inspected !== undefined)
+      return this.refuse(x.refuse(INCOMPLETE, 'its body ended before it could be checked'));
     if (x.reason === '') x.reason = reason;
     x.cut = this.started;
     const socket = this.#res.socket;

@@ -20,7 +20,7 @@ export interface Reply {
   end(trailers: readonly string[] | undefined): void;
   /** A 103 (RFC 8297), flat name/value pairs. */
   earlyHints(headers: readonly string[]): void;
-  /** Destroys the client's socket: it must see that the body is truncated. */
+  /** Destroys the client's socket: it must see that the body is truncated. Of an answer that is held back it learns by a problem. */
   abort(reason: string): void;
 }
 

@@ -154,6 +154,9 @@ suite('faults of an upstream', () => {
     };
     const routes: Record<string, unknown> = {};
     for (const name of Object.keys(upstreams)) routes[name] = { match: `/${name}`, to: name, retry: 1 };
+    const broken = await startRawOrigin(t, saysAnd(sized(10, 'hello'), 'end'));
+    upstreams['held'] = broken.url;
+    routes['held'] = { match: '/held', to: 'held', response: { schema: { type: 'object' }, on_fail: 'reject' } };
     routes['patient'] = { match: '/patient', to: 'refusing', retry: 2 };
     for (const [name, { script, timeout: bound }] of Object.entries<Faulty>({ ...UNUSABLE, ...CUT, ...EXACT })) {
       const origin = await startRawOrigin(t, script);
@@ -257,6 +260,14 @@ suite('faults of an upstream', () => {
       assert.ok(attempts.includes(2), `one went by the other target: ${attempts.join()}`);
     });
   }
+
+  test('a body that breaks off while it is held back for its check: 502, as nothing of it is out', async () => {
+    const { response, id, code } = await problem('held');
+    assert.deepEqual([response.status, code], [502, 'response.incomplete']);
+    assert.equal(response.header('proxy-status'), 'sluice; error=connection_terminated');
+    const line = await observed.line(id);
+    assert.deepEqual([line.status, line['source'], line.reason], [502, 'gateway', 'response.incomplete']);
+  });
 
   test('a 103 reaches the client before the answer', async () => {
     const { id, client } = await ask('early');
