@@ -1,7 +1,8 @@
 // A mapping of a route: JSON in, JSON out, by a JSONata expression; on the event loop while that is quick.
+
+import { JobError, threads } from '../threads/threads.ts';
 import { evaluateToText } from './evaluate.ts';
-import { compileExpression, type ExpressionFault, type Variables } from './expression.ts';
-import { offLoop } from './off-loop.ts';
+import { compileExpression, type ExpressionFault, MappingError, type Variables } from './expression.ts';
 
 /** What is mapped: a JSON text and its value, each made when it is asked for. */
 export interface MappingBody {
@@ -29,7 +30,17 @@ export function compileMapping(text: string): Mapping | ExpressionFault {
       if (!expression.unbounded && body.size <= MAX_ON_LOOP) {
         return evaluateToText(expression, body.value(), variables);
       }
-      return offLoop.run({ expression: text, input: body.text(), variables: JSON.stringify(variables) });
+      const job = {
+        kind: 'mapping',
+        expression: text,
+        input: body.text(),
+        variables: JSON.stringify(variables),
+      } as const;
+      return threads.run(job).catch(rethrow);
     },
   };
+}
+
+function rethrow(error: unknown): never {
+  throw error instanceof JobError ? new MappingError(error.code, error.message) : error;
 }

@@ -141,7 +141,7 @@ export class Pacer {
 
   /** Refuses who still waits, and stops. Idempotent. */
   close(): void {
-    for (const { waiter } of [...this.#places.values()]) this.#refuse(waiter, 'wait', 1);
+    for (const { waiter } of this.#places.values()) this.#refuse(waiter, 'wait', 1);
     clearTimeout(this.#turnTimer);
     clearTimeout(this.#waitTimer);
     void this.#lottery?.stop({ dropWaitingJobs: true });
@@ -258,7 +258,7 @@ export class Pacer {
   #expireNow(): void {
     this.#waitTimer = undefined;
     const now = performance.now();
-    for (const place of [...this.#places.values()]) {
+    for (const place of this.#places.values()) {
       if (place.sinceMs + this.#settings.waitMs > now) break;
       this.#refuse(place.waiter, 'wait', Math.max(1, Math.ceil(this.#dueMs(place, now) / 1000)));
     }

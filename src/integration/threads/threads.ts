@@ -1,8 +1,7 @@
-// Worker threads that map: started when first needed, one job each at a time, ended when a job takes too long.
+// Worker threads: started when first needed, one job each at a time, ended when a job takes too long.
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { MappingError } from './expression.ts';
-import type { MappingJob, MappingReply } from './worker.ts';
+import type { Job, JobReply } from './worker.ts';
 
 /** Time for one job, once it has a thread. */
 const JOB_TIMEOUT_MS = 2_000;
@@ -11,10 +10,22 @@ const MAX_HEAP_MIB = 256;
 /** Jobs that wait for a thread. */
 const MAX_WAITING = 200;
 
-interface Job {
-  readonly message: MappingJob;
+/** Why a job came to nothing; the message quotes no data. */
+export class JobError extends Error {
+  /** `limit` and `busy` are of the threads; the others are the job's own. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'JobError';
+    this.code = code;
+  }
+}
+
+interface Order {
+  readonly job: Job;
   resolve(text: string): void;
-  reject(error: MappingError): void;
+  reject(error: JobError): void;
 }
 
 /** The source runs as it is; what was built beside it is JavaScript. */
@@ -22,7 +33,7 @@ const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './work
 
 class Thread {
   readonly #worker: Worker;
-  #job: Job | undefined = undefined;
+  #order: Order | undefined = undefined;
   #timer: NodeJS.Timeout | undefined = undefined;
   readonly #free: (thread: Thread) => void;
   readonly #gone: (thread: Thread) => void;
@@ -34,56 +45,56 @@ class Thread {
     this.#worker = new Worker(WORKER, { resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB }, env: {}, argv: [] });
     // An idle thread keeps no process alive.
     this.#worker.unref();
-    this.#worker.on('message', (reply: MappingReply) => this.#finish(reply));
-    this.#worker.on('error', () => this.#end('the mapping used more memory than it may, or its thread failed'));
-    this.#worker.on('exit', () => this.#end('the thread of the mapping ended'));
+    this.#worker.on('message', (reply: JobReply) => this.#finish(reply));
+    this.#worker.on('error', () => this.#end('the job used more memory than it may, or its thread failed'));
+    this.#worker.on('exit', () => this.#end('the thread of the job ended'));
   }
 
-  run(job: Job): void {
-    this.#job = job;
+  run(order: Order): void {
+    this.#order = order;
     this.#worker.ref();
     this.#timer = setTimeout(() => {
-      this.#end(`the mapping took longer than ${JOB_TIMEOUT_MS} ms`);
+      this.#end(`the job took longer than ${JOB_TIMEOUT_MS} ms`);
       void this.#worker.terminate();
     }, JOB_TIMEOUT_MS);
-    this.#worker.postMessage(job.message);
+    this.#worker.postMessage(order.job);
   }
 
-  #take(): Job | undefined {
-    const job = this.#job;
-    this.#job = undefined;
+  #take(): Order | undefined {
+    const order = this.#order;
+    this.#order = undefined;
     clearTimeout(this.#timer);
     this.#worker.unref();
-    return job;
+    return order;
   }
 
-  #finish(reply: MappingReply): void {
-    const job = this.#take();
-    if ('text' in reply) job?.resolve(reply.text);
-    else job?.reject(new MappingError(reply.code, reply.message));
+  #finish(reply: JobReply): void {
+    const order = this.#take();
+    if ('text' in reply) order?.resolve(reply.text);
+    else order?.reject(new JobError(reply.code, reply.message));
     this.#free(this);
   }
 
   #end(why: string): void {
-    this.#take()?.reject(new MappingError('limit', why));
+    this.#take()?.reject(new JobError('limit', why));
     this.#gone(this);
   }
 }
 
 /** The threads of this process. */
-class OffLoop {
+class Threads {
   readonly #idle: Thread[] = [];
   readonly #threads = new Set<Thread>();
-  readonly #waiting: Job[] = [];
+  readonly #waiting: Order[] = [];
   readonly #most = Math.max(1, availableParallelism() - 1);
 
-  /** The result as JSON text; rejects with a {@link MappingError}. */
-  run(message: MappingJob): Promise<string> {
+  /** The job's JSON text; rejects with a {@link JobError}. */
+  run(job: Job): Promise<string> {
     if (this.#waiting.length >= MAX_WAITING) {
-      return Promise.reject(new MappingError('busy', `${MAX_WAITING} large mappings wait already`));
+      return Promise.reject(new JobError('busy', `${MAX_WAITING} large jobs wait already`));
     }
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    this.#waiting.push({ message, resolve, reject });
+    this.#waiting.push({ job, resolve, reject });
     this.#next();
     return promise;
   }
@@ -92,8 +103,8 @@ class OffLoop {
     if (this.#waiting.length === 0) return;
     const thread = this.#idle.pop() ?? this.#start();
     if (thread === undefined) return;
-    const job = this.#waiting.shift();
-    if (job !== undefined) thread.run(job);
+    const order = this.#waiting.shift();
+    if (order !== undefined) thread.run(order);
   }
 
   #start(): Thread | undefined {
@@ -115,4 +126,4 @@ class OffLoop {
   }
 }
 
-export const offLoop = new OffLoop();
+export const threads = new Threads();
