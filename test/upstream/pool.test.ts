@@ -47,8 +47,10 @@ async function failureOf(call: Promise<unknown>): Promise<Error> {
 async function startTls(t: TestContext, options: ServerOptions) {
   let connections = 0;
   const server = createTlsServer(options, (_request, response) => response.end('ok'));
-  server.on('secureConnection', () => {
+  const protocols: unknown[] = [];
+  server.on('secureConnection', ({ alpnProtocol }) => {
     connections += 1;
+    protocols.push(alpnProtocol);
   });
   server.on('tlsClientError', () => {}); // what the client makes of it is the test
   server.listen(0, '127.0.0.1');
@@ -59,7 +61,7 @@ async function startTls(t: TestContext, options: ServerOptions) {
   });
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
-  return { url: `https://127.0.0.1:${address.port}`, connections: () => connections };
+  return { url: `https://127.0.0.1:${address.port}`, connections: () => connections, protocols };
 }
 
 test('a connection is reused', async (t) => {
@@ -132,6 +134,15 @@ describe('tls', () => {
       assert.deepEqual(classifyError(error, false), { kind: 'tls', result: 'tls', unsent: true });
     });
   }
+
+  test('a target that would rather speak HTTP/2 is spoken to in HTTP/1.1', async (t) => {
+    const authority = await createAuthority(t);
+    const issued = authority.issue('catalog.internal');
+    const origin = await startTls(t, { ...issued, ALPNProtocols: ['h2', 'http/1.1'] });
+    const tls = new TlsSource({ ca: authority.cert, cert: undefined, key: undefined, servername: undefined }, '.');
+    assert.equal(await get(open(t, origin.url, { tls })), 200);
+    assert.deepEqual(origin.protocols, ['http/1.1']);
+  });
 
   test('a target that asks for it gets our certificate', async (t) => {
     const authority = await createAuthority(t);
