@@ -21,7 +21,6 @@ suite('messages', () => {
     gateway = await startGateway(t, {
       gateway: {
         http: { server_timing: true, problem_base: 'https://errors.example/' },
-        limits: { header_timeout: '300ms' },
       },
       routes: {
         version: 1,
@@ -138,11 +137,11 @@ suite('messages', () => {
   test('answers without a body leave both connections clean', async (each) => {
     const client = await rawConnect(each, gateway.port);
     await client.send(SMUGGLED).response();
-    const started = origin.connections;
+    const earlier = origin.accepted;
     for (const [method, status] of [
-      ['HEAD', 200],
       ['GET', 204],
       ['GET', 304],
+      ['HEAD', 200],
     ] as const) {
       origin.answer(
         (_request, response) =>
@@ -156,8 +155,9 @@ suite('messages', () => {
       if (status === 200) assert.equal(response.header('content-length'), '9');
       origin.answer(answerOk);
       assert.equal((await client.send(SMUGGLED).response()).body.toString(), '{"ok":true}');
+      // One pooled connection does it all, but for HEAD: undici closes it then, for servers that send a body all the same.
+      assert.equal(origin.accepted - earlier, method === 'HEAD' ? 1 : 0);
     }
-    assert.equal(origin.connections, started, 'one pooled connection did it all');
   });
 
   test('HEAD of a refusal has its head only', async (each) => {
@@ -216,22 +216,35 @@ suite('messages', () => {
   });
 
   suite('a header section that does not come', () => {
+    let impatient: RunningGateway;
+    before(async () => {
+      impatient = await startGateway(t, {
+        gateway: { limits: { header_timeout: '2s' } },
+        routes: {
+          version: 1,
+          upstreams: { orders: origin.url },
+          routes: { orders: { match: '/orders', to: 'orders', auth: 'none' } },
+        },
+      });
+    });
+
     test('is answered 408 in time, also on a connection that was in use', async (each) => {
-      const client = await rawConnect(each, gateway.port);
+      const client = await rawConnect(each, impatient.port);
       assert.equal((await client.send(SMUGGLED).response()).status, 200);
       client.send('GET /orders HTTP/1.1\r\nHost: a\r\nX-Slow: ');
       const response = await client.response();
       assert.equal(response.status, 408);
       assert.equal(JSON.parse(response.body.toString()).code, 'request.header_timeout');
       assert.equal((await client.rest()).ending, 'fin');
-      assert.equal((await observed.line(String(response.header('x-request-id')))).reason, 'request.header_timeout');
+      const line = await new Observed(impatient).line(String(response.header('x-request-id')));
+      assert.equal(line.reason, 'request.header_timeout');
     });
 
     test('from a client that says nothing at all is no request', async (each) => {
-      const lines = gateway.log.access.length;
-      const client = await rawConnect(each, gateway.port);
+      const lines = impatient.log.access.length;
+      const client = await rawConnect(each, impatient.port);
       assert.equal((await client.rest()).bytes.length, 0);
-      assert.equal(gateway.log.access.length, lines);
+      assert.equal(impatient.log.access.length, lines);
     });
   });
 });
@@ -243,7 +256,7 @@ test('a drain tells every client to go, and serves nothing behind the last answe
     await answerOk(request, response, index);
   });
   const gateway = await startGateway(t, {
-    gateway: { shutdown: { delay: '100ms' } },
+    gateway: { shutdown: { delay: '5s' } },
     routes: {
       version: 1,
       upstreams: { orders: origin.url },

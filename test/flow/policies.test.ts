@@ -331,7 +331,8 @@ test('how much a tenant may, and what is answered when there is no answer', asyn
     release.resolve();
     assert.equal((await other).status, 200);
     const [answer]: IncomingMessage[] = await answered;
-    answer?.resume();
+    assert.ok(answer);
+    await once(answer.resume(), 'end');
     assert.equal((await ask('/slow', 'acme')).status, 200);
   });
 

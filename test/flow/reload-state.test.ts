@@ -136,7 +136,8 @@ test('streams of a revoked key, a disabled tenant and a removed route end within
   };
   const gone = await open('/events', KEYS.gone);
   const stays = await open('/stays');
-  const silent = fetch(`${gateway.url}/silent`, { headers: { 'x-api-key': KEYS.acme } });
+  const silentId = newId();
+  const silent = fetch(`${gateway.url}/silent`, { headers: { 'x-api-key': KEYS.acme, 'x-request-id': silentId } });
   await origin.request(5);
 
   await reloaded(gateway, () => gateway.process.writeRoutes(routes(true)));
@@ -161,6 +162,7 @@ test('streams of a revoked key, a disabled tenant and a removed route end within
   stays.response.destroy();
   await observed.line(stays.id);
 
+  for (const id of [gone.id, silentId]) await observed.line(id);
   // The last requests of what has gone do not bring its series back.
   const text = await scrape(gateway);
   assert.doesNotMatch(text, /route="removed"|upstream="other"|tenant="gone"/);

@@ -102,7 +102,7 @@ test('every way to change a file', async (t) => {
   });
 
   await t.test('a module that breaks is refused, and taken once it is repaired', async () => {
-    const broken = await refused(gateway, () => writeFile(at('plugins/label.ts'), 'export const label = ;'));
+    const broken = await refused(gateway, () => replace(at('plugins/label.ts'), 'export const label = ;'));
     assert.match(JSON.stringify(broken['findings']), /routes\.yaml:9:62.*cannot be loaded: .*plugins\/label\.ts:1\)/);
     assert.equal((await get('/marked')).headers.get('x-mark'), 'second edited label');
     await reloaded(gateway, () => writeFile(at('plugins/label.ts'), "export const label: string = 'repaired';"));
@@ -160,7 +160,7 @@ test('whatever is wrong with the file, the last good one serves', async (t) => {
   for (const [name, { text, at }] of Object.entries(broken)) {
     await t.test(name, async () => {
       const said = gateway.process.stderr.length;
-      const line = await refused(gateway, () => writeFile(file, text));
+      const line = await refused(gateway, () => replace(file, text));
       assert.match(JSON.stringify(line['findings']), at);
       assert.match(gateway.process.stderr.slice(said), at);
       assert.equal(await successful(), 0);
@@ -229,9 +229,15 @@ test('no request fails over twenty reloads under load', async (t) => {
   assert.equal(failed, 0);
   assert.ok(answered > 100, `${answered} requests`);
   // The upstream did not change: its connections were kept over all of it.
-  assert.ok(origin.connections <= 8, `${origin.connections} connections`);
+  assert.ok(origin.accepted <= 8, `${origin.accepted} connections`);
   await new Observed(gateway).atRest();
 });
+
+/** At once, so that nobody reads half of it. */
+async function replace(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.next`, text);
+  await rename(`${file}.next`, file);
+}
 
 async function reloaded(gateway: RunningGateway, change: () => Promise<void>): Promise<LogLine> {
   return after(gateway, change, 'config_reloaded');

@@ -123,7 +123,7 @@ suite('hostile bytes', () => {
     origin = await startOrigin(t);
     const to = { to: 'orders', auth: 'none' };
     gateway = await startGateway(t, {
-      gateway: { limits: { header_timeout: '1s' } },
+      gateway: { limits: { header_timeout: '3s' } },
       routes: {
         version: 1,
         defaults: { timeout: { answer: '2s', idle: '1s' } },

@@ -137,7 +137,9 @@ test('secrets go in and never come out', async (t) => {
 
   for (const path of ['/livez', '/readyz?verbose', '/metrics', '/api/config', '/api/status', '/nowhere']) {
     for (const token of [ADMIN, 'canary-wrong']) {
-      const response = await fetch(gateway.adminUrl + path, { headers: { authorization: `Bearer ${token}` } });
+      const response = await fetch(gateway.adminUrl + path, {
+        headers: { authorization: `Bearer ${token}`, connection: 'close' },
+      });
       assert.equal(response.status === 401, token !== ADMIN && !/livez|readyz/.test(path), path);
       said.push(`${path} ${await response.text()} ${JSON.stringify([...response.headers])}`);
     }

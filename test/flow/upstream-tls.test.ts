@@ -79,7 +79,7 @@ suite('an https upstream', () => {
     assert.equal(await get(), 'secret');
     const socket = await openSocket(t, `${gateway.url}/live`);
     assert.equal(String(await socket.send('hello').message()), 'hello');
-    const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+    const metrics = await (await fetch(`${gateway.adminUrl}/metrics`, { headers: { connection: 'close' } })).text();
     assert.match(metrics, /^sluice_certificate_expiry_timestamp_seconds\{[^}]*upstream="bank"[^}]*\} \d/m);
   });
 

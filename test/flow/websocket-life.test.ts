@@ -93,15 +93,14 @@ async function settled(probe: () => number): Promise<number> {
 suite('a WebSocket ends', () => {
   test('with 1001 when nothing moves for as long as `idle`; pings are movement', async (t) => {
     const origin = await startSocketOrigin(t);
-    const gateway = await startGateway(t, { routes: routes(origin.url, { idle: '400ms' }) });
+    const gateway = await startGateway(t, { routes: routes(origin.url, { idle: '2s' }) });
     const client = await openSocket(t, `${gateway.url}/events`);
     const openedAt = performance.now();
     const timer = setInterval(() => client.socket.ping(), 50);
     t.after(() => clearInterval(timer));
-    for (let pongs = 0; pongs < 16; pongs++) await within(once(client.socket, 'pong'), 'pong');
+    while (performance.now() - openedAt < 1.5 * 2_000) await within(once(client.socket, 'pong'), 'pong');
     clearInterval(timer);
     assert.deepEqual(await within(client.closed, 'close'), { code: 1001, reason: 'idle for too long' });
-    assert.ok(performance.now() - openedAt > 2 * 400);
     const line = await ended(gateway);
     assert.deepEqual([line.status, line.reason], [101, 'websocket.idle']);
   });
@@ -186,7 +185,7 @@ suite('a WebSocket ends', () => {
   test('soon, also when neither side answers the close frame', async (t) => {
     const { gateway, client, upstream } = await openRaw(t, { max: '100ms' });
     await received(() => client.unread, 'open for too long');
-    await within(Promise.all([client.ended, upstream.closed]), 'end of both connections', 10_000);
+    await within(Promise.all([client.ended, upstream.closed]), 'end of both connections');
     assert.equal((await ended(gateway)).reason, 'websocket.max');
   });
 
@@ -207,7 +206,7 @@ suite('a WebSocket ends', () => {
       upstream.write(frame(TEXT, 'last words'));
       await received(() => client.unread, 'last words');
       upstream[end]();
-      assert.deepEqual((await client.rest(10_000)).bytes, frame(TEXT, 'last words'));
+      assert.deepEqual((await client.rest()).bytes, frame(TEXT, 'last words'));
       assert.equal((await ended(gateway)).reason, 'upstream.truncated');
     });
 
@@ -220,7 +219,7 @@ suite('a WebSocket ends', () => {
       await received(() => client.unread, 'tick');
       if (end === 'end') client.halfClose();
       else client.reset();
-      await within(upstream.closed, 'end of the connection to the upstream', 10_000);
+      await within(upstream.closed, 'end of the connection to the upstream');
       assert.equal((await ended(gateway)).reason, 'client_gone');
     });
   }
