@@ -1,35 +1,26 @@
 // Puts a gateway together: settings, instruments, the configuration in service, and the way down.
-import { writeSync } from 'node:fs';
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
-import express, { type Express } from 'express';
+import type { Express } from 'express';
 import { createAdmin } from './admin/app.ts';
 import { GatewayView } from './admin/view.ts';
 import type { Finding } from './config/check/finding.ts';
 import { type GatewayConfig, loadGateway } from './config/load/load-gateway.ts';
 import type { Environment } from './config/read/read-source.ts';
 import { GatewayFileWatch } from './config/service/gateway-watch.ts';
-import type { Host } from './config/service/host.ts';
+import { closeHost, createHost, type ServingHost } from './config/service/host.ts';
 import { Configuration } from './config/service/reload.ts';
-import { KeptState } from './config/service/state.ts';
-import { attachServer } from './edge/attach.ts';
+import { attachServer, type ServerLimits } from './edge/attach.ts';
 import { answerClientError, answerConnect, type ClientErrorSettings } from './edge/client-error.ts';
+import { dataPlane } from './edge/data-plane.ts';
 import { closeAfterAnswers, endExchanges } from './edge/drain.ts';
-import { token } from './edge/ids.ts';
-import { Pressure } from './edge/pressure.ts';
 import { opensWebSocket, upgradeResponse } from './edge/upgrade.ts';
 import { LiveExchanges } from './exchange/live.ts';
 import { type Machine, serve } from './gateway.ts';
-import { ModuleLoader } from './policies/module-loader.ts';
 import type { Snapshot } from './route/snapshot.ts';
-import { AccessLog } from './telemetry/access-log.ts';
-import { createEventLog, type EventLog } from './telemetry/events.ts';
-import { type LogOutage, LogSink } from './telemetry/log-sink.ts';
-import { Metrics } from './telemetry/metrics.ts';
-import { Recorder } from './telemetry/recorder.ts';
+import type { EventLog } from './telemetry/events.ts';
+import type { Metrics } from './telemetry/metrics.ts';
 import { matcher } from './tenant/cidr.ts';
-import { Resolver } from './upstream/resolver.ts';
-import { VERSION } from './version.ts';
 
 export interface GatewayOptions {
   /** Path of routes.yaml. */
@@ -100,7 +91,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { config: settings } = loaded;
   if (settings === undefined) throw new ConfigurationError(options.config ?? 'config/gateway.yaml', loaded.findings);
   const host = createHost(settings, options.log ?? process.stdout.fd);
-  const settingsWatch = new GatewayFileWatch(options.config, env, settings, host.events);
   const live = new LiveExchanges();
   let machine: Machine | undefined;
   let refused: readonly Finding[] = [];
@@ -115,78 +105,22 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     },
     onFindings(findings, accepted) {
       refused = findings;
+      // Those of a start that fails come with the error.
       if (machine !== undefined || accepted) options.onFindings?.(findings, accepted);
     },
   });
   await configuration.reload();
   if (machine === undefined) {
-    settingsWatch.close();
     await configuration.close();
     await closeHost(host);
     throw new ConfigurationError(options.routes, refused);
   }
+  const settingsWatch = new GatewayFileWatch(options.config, env, settings, host.events);
   await settingsWatch.start(loaded, readAtMs);
   return assemble(machine, configuration, settingsWatch, host);
 }
 
-interface OwnHost extends Host {
-  readonly sink: LogSink;
-  readonly pressure: Pressure;
-}
-
-function createHost(gateway: GatewayConfig, log: number | string): OwnHost {
-  const metrics = new Metrics({ version: VERSION, maxTenants: gateway.metrics.tenants });
-  const sink = new LogSink({
-    destination: log,
-    dropped: metrics.logLinesDropped,
-    writeErrors: metrics.logWriteErrors,
-    onOutage: tellLogOutage,
-  });
-  const events = createEventLog(sink, gateway.log.level);
-  const accessLog = gateway.log.access ? new AccessLog(sink, { headers: gateway.log.headers }) : undefined;
-  return {
-    gateway,
-    metrics,
-    events,
-    sink,
-    pressure: new Pressure((shortOf, { heapUsedBytes, lateMs }) =>
-      events.log(shortOf === undefined ? 'info' : 'error', 'overload', {
-        shedding: shortOf !== undefined,
-        ...(shortOf !== undefined && { short_of: shortOf }),
-        heap_used_bytes: heapUsedBytes,
-        late_ms: lateMs,
-      }),
-    ),
-    recorder: new Recorder(metrics, accessLog, events),
-    resolver: new Resolver({
-      onStale: (name, error) => events.log('warn', 'dns_stale', { name, error: error.message }),
-    }),
-    modules: new ModuleLoader(),
-    state: new KeptState(),
-    forward: { via: `${gateway.http.via} (${token()})`, forwarded: gateway.http.forwarded },
-  };
-}
-
-/** To standard error, by the one call that neither waits nor throws later: the two are often the same full disk. */
-function tellLogOutage({ error, droppedLines }: LogOutage): void {
-  const text =
-    error === undefined
-      ? `the log is written again; ${droppedLines} lines were lost`
-      : `the log cannot be written (${error.message}): lines are kept for a while, then dropped`;
-  try {
-    writeSync(process.stderr.fd, `sluice: ${text}\n`);
-  } catch {
-    // `sluice_log_write_errors_total` is left.
-  }
-}
-
-async function closeHost(host: OwnHost): Promise<void> {
-  host.metrics.close();
-  host.pressure.close();
-  await host.sink.close();
-}
-
-function createMachine(host: OwnHost, snapshot: Snapshot, live: LiveExchanges): Machine {
+function createMachine(host: ServingHost, snapshot: Snapshot, live: LiveExchanges): Machine {
   const { gateway, recorder, pressure, forward } = host;
   return {
     snapshot,
@@ -209,7 +143,7 @@ function assemble(
   machine: Machine,
   configuration: Configuration,
   settingsWatch: GatewayFileWatch,
-  host: OwnHost,
+  host: ServingHost,
 ): Gateway {
   const { gateway: settings, events, metrics } = host;
   const app = dataPlane((req, res) => serve(machine, req, res));
@@ -218,12 +152,6 @@ function assemble(
     events,
     problemBase: settings.http.problem_base,
   });
-  const clientErrors: ClientErrorSettings = {
-    problemBase: settings.http.problem_base,
-    urlBytes: settings.limits.url_bytes,
-    headerBytes: settings.limits.header_bytes,
-    record: (x) => machine.recorder.record(x),
-  };
   let closing: Promise<void> | undefined;
   const startDrain = (): void => {
     if (machine.reply.draining) return;
@@ -246,53 +174,42 @@ function assemble(
     settings,
     events,
     metrics,
-    attach(server) {
-      attachServer(server, serverLimits(settings), {
-        onClientError: (error, socket) => answerClientError(error, socket, clientErrors),
-        onConnect: (_req, socket) => answerConnect(socket, clientErrors),
-        // One that comes this late is not worth opening: served as a plain request, it sends the client elsewhere.
-        upgrades: (req) => closing === undefined && opensWebSocket(req, machine.edge, machine.snapshot),
-        onUpgrade(req, socket, head) {
-          const res = upgradeResponse(req, socket, head);
-          if (res !== undefined) serve(machine, req, res, true);
-        },
-      });
-    },
+    attach: (server) => attach(server, machine, settings, () => closing !== undefined),
     reload: () => configuration.reload(),
     drain: startDrain,
     close: ({ served } = { served: true }) => (closing ??= shutDown(served)),
   };
 }
 
-/**
- * One handler and no routing of Express's: its router is linear, and decodes what must stay as it came. While nobody adds to
- * the app, a request goes straight to that handler; the prototypes that Express gives every request are set where middleware
- * runs.
- */
-function dataPlane(listener: RequestListener): Express {
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.use((req, res) => listener(req, res));
-  const { handle } = app as unknown as { handle: Handle };
-  const own = app.router.stack.length;
-  const direct: Handle = (req, res, next) => {
-    if (app.router.stack.length === own) listener(req, res);
-    else handle.call(app, req, res, next);
+function attach(
+  server: Server | HttpsServer,
+  machine: Machine,
+  settings: GatewayConfig,
+  isClosing: () => boolean,
+): void {
+  const { limits, http } = settings;
+  const clientErrors: ClientErrorSettings = {
+    problemBase: http.problem_base,
+    urlBytes: limits.url_bytes,
+    headerBytes: limits.header_bytes,
+    record: (x) => machine.recorder.record(x),
   };
-  return Object.assign(app, { handle: direct });
-}
-
-/** Express's own way in; its types leave it out. */
-type Handle = (this: unknown, req: IncomingMessage, res: ServerResponse, next: unknown) => void;
-
-function serverLimits({ limits }: GatewayConfig) {
-  return {
+  const serverLimits: ServerLimits = {
     headerBytes: limits.header_bytes,
     urlBytes: limits.url_bytes,
     headerTimeoutMs: limits.header_timeout,
     connections: limits.connections,
   };
+  attachServer(server, serverLimits, {
+    onClientError: (error, socket) => answerClientError(error, socket, clientErrors),
+    onConnect: (_req, socket) => answerConnect(socket, clientErrors),
+    // One that comes this late is not worth opening: served as a plain request, it sends the client elsewhere.
+    upgrades: (req) => !isClosing() && opensWebSocket(req, machine.edge, machine.snapshot),
+    onUpgrade(req, socket, head) {
+      const res = upgradeResponse(req, socket, head);
+      if (res !== undefined) serve(machine, req, res, true);
+    },
+  });
 }
 
 /** Resolves when no exchange is under way any more; those that outlast the grace are ended. */
