@@ -18,7 +18,11 @@ interface PoolOptions {
   readonly onPeerExpiry?: (expiresAtMs: number) => void;
 }
 
-function open(t: TestContext, origin: string, { tls, connectTimeoutMs = 60_000, onPeerExpiry }: PoolOptions = {}): Pool {
+function open(
+  t: TestContext,
+  origin: string,
+  { tls, connectTimeoutMs = 60_000, onPeerExpiry }: PoolOptions = {},
+): Pool {
   const report = onPeerExpiry === undefined ? {} : { onPeerExpiry };
   const pool = createPool(origin, 1, createConnector({ connectTimeoutMs, lookup, tls, pending: new Set(), ...report }));
   t.after(() => pool.destroy());
