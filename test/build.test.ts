@@ -61,11 +61,22 @@ server.close();
 await gateway.close();
 `,
     );
-    const strict = ['--strict', '--exactOptionalPropertyTypes', '--target', 'es2024', '--module', 'nodenext'];
-    await execute(TSC, [...strict, '--types', 'node', '--noEmit', 'server.ts'], { cwd: directory });
+    await assertTypes('server.ts');
     const { stderr } = await execute(process.execPath, ['server.ts'], { cwd: directory, env: { PORT: '0' } });
     assert.equal(stderr, '{"hello":"you"}\n');
   });
+
+  test('has types that are enough to embed it and to write a policy, and none that is any', async () => {
+    await writeFile(join(directory, 'consumer.ts'), CONSUMER);
+    await assertTypes('consumer.ts');
+  });
+
+  async function assertTypes(file: string): Promise<void> {
+    const flags = '--strict --exactOptionalPropertyTypes --target es2024 --module nodenext --types node --noEmit';
+    await execute(TSC, [...flags.split(' '), file], { cwd: directory }).catch((error: unknown) => {
+      assert.fail(error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error));
+    });
+  }
 });
 
 /** What comes along with the package: nothing that only its development needs. */
@@ -77,3 +88,56 @@ async function productionPackages(): Promise<string[]> {
     .filter(([path, { dev, optional }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && !dev && !optional)
     .map(([path]) => path);
 }
+
+/** A consumer's project. Each \`isKnown\` fails to compile when the type it is given is \`any\`. */
+const CONSUMER = `
+import { createServer } from 'node:http';
+import {
+  ConfigurationError, createGateway, definePolicy, defineProblem, s, slot,
+  type Env, type Exchange, type Finding, type Gateway, type GatewayConfig, type GatewayOptions, type Policy,
+  type PolicyDefinition, type Problem, type Slot, type Verdict,
+} from 'sluice';
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+const isKnown = <T>(_value: T, ..._any: IsAny<T> extends true ? ['this is any'] : []): void => {};
+
+const CLOSED: Problem = defineProblem('shop.closed', 503, 'Closed', 'http_request_denied');
+const seen: Slot<number> = slot<number>();
+
+class Audit implements Policy {
+  readonly #env: Env;
+  constructor(env: Env) { this.#env = env; }
+  onRequest(x: Exchange): Verdict {
+    seen.set(x, x.startedAt);
+    isKnown(x.tenant); isKnown(x.route); isKnown(x.body); isKnown(x.reply); isKnown(x.tally);
+    isKnown(this.#env.tenants); isKnown(this.#env.metrics); isKnown(this.#env.schemas); isKnown(this.#env.modules);
+    return x.header('x-open') === '1' ? undefined : x.refuse(CLOSED, 'come back', 5);
+  }
+  async close(): Promise<void> {}
+}
+
+export const audit = definePolicy({
+  name: 'audit',
+  summary: 'An audit',
+  schema: s.object({ every: s.duration({ doc: 'How often', default: '5s' }), tags: s.list(s.string({ doc: 'Tag' }), { doc: 'Tags', default: [] }) }, { doc: 'Audit' }),
+  problems: [CLOSED],
+  create(settings, env) {
+    const every: number = settings.every;
+    isKnown(settings.every); isKnown(settings.tags);
+    return every > 0 ? new Audit(env) : undefined;
+  },
+});
+export const definition: PolicyDefinition<'audit', s.Infer<typeof audit.schema>> = audit;
+
+const options: GatewayOptions = { routes: 'routes.yaml', onFindings: (findings: readonly Finding[]) => isKnown(findings[0]?.at) };
+try {
+  const gateway: Gateway = await createGateway(options);
+  const settings: GatewayConfig = gateway.settings;
+  isKnown(settings.listen); isKnown(gateway.app); isKnown(gateway.admin); isKnown(gateway.events); isKnown(gateway.metrics);
+  const server = createServer(gateway.app);
+  gateway.attach(server);
+  await gateway.close();
+} catch (error) {
+  if (error instanceof ConfigurationError) isKnown(error.findings);
+}
+`;

@@ -1,7 +1,7 @@
 // A gateway in someone's own Express app, process and project.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -182,106 +182,3 @@ await gateway.close();
   assert.deepEqual([stdout, stderr], ['200 {"ok":true}\n', '']);
   assert.equal(origin.connections, 0);
 });
-
-test('what is built runs, and its types are enough to embed it and to write a policy', async (t) => {
-  const directory = await temporaryDirectory(t, {
-    'package.json': '{ "type": "module", "private": true }',
-    'tsconfig.json': JSON.stringify({
-      compilerOptions: {
-        target: 'es2024',
-        module: 'nodenext',
-        types: ['node'],
-        strict: true,
-        noEmit: true,
-        skipLibCheck: false,
-        exactOptionalPropertyTypes: true,
-      },
-      include: ['*.ts'],
-    }),
-    'consumer.ts': CONSUMER,
-  });
-  const tsc = join(ROOT, 'node_modules/.bin/tsc');
-  await run(tsc, ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(directory, 'node_modules/sluice/dist')]);
-  await cp(join(ROOT, 'package.json'), join(directory, 'node_modules/sluice/package.json'));
-  // What Sluice depends on is found as it would be beside it: in the folder above.
-  for (const name of [
-    '@types',
-    'express',
-    'undici',
-    'undici-types',
-    'ajv',
-    'ajv-formats',
-    'yaml',
-    'pino',
-    'prom-client',
-    'opossum',
-    'ipaddr.js',
-    'http-proxy-middleware',
-  ]) {
-    await symlink(join(ROOT, 'node_modules', name), join(directory, 'node_modules', name));
-  }
-  await run(tsc, ['-p', directory]).catch((error: unknown) => {
-    assert.fail(error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error));
-  });
-  const { stdout } = await run(
-    process.execPath,
-    [join(directory, 'node_modules/sluice/dist/main.js'), 'check', '--json'],
-    {
-      cwd: directory,
-    },
-  ).catch((error: unknown) => ({ stdout: error instanceof Error && 'stdout' in error ? String(error.stdout) : '' }));
-  assert.match(stdout, /"no-file"/);
-});
-
-/** A consumer's project. Each \`isKnown\` fails to compile when the type it is given is \`any\`. */
-const CONSUMER = `
-import { createServer } from 'node:http';
-import {
-  ConfigurationError, createGateway, definePolicy, defineProblem, s, slot,
-  type Env, type Exchange, type Finding, type Gateway, type GatewayConfig, type GatewayOptions, type Policy,
-  type PolicyDefinition, type Problem, type Slot, type Verdict,
-} from 'sluice';
-
-type IsAny<T> = 0 extends 1 & T ? true : false;
-const isKnown = <T>(_value: T, ..._any: IsAny<T> extends true ? ['this is any'] : []): void => {};
-
-const CLOSED: Problem = defineProblem('shop.closed', 503, 'Closed', 'http_request_denied');
-const seen: Slot<number> = slot<number>();
-
-class Audit implements Policy {
-  readonly #env: Env;
-  constructor(env: Env) { this.#env = env; }
-  onRequest(x: Exchange): Verdict {
-    seen.set(x, x.startedAt);
-    isKnown(x.tenant); isKnown(x.route); isKnown(x.body); isKnown(x.reply); isKnown(x.tally);
-    isKnown(this.#env.tenants); isKnown(this.#env.metrics); isKnown(this.#env.schemas); isKnown(this.#env.modules);
-    return x.header('x-open') === '1' ? undefined : x.refuse(CLOSED, 'come back', 5);
-  }
-  async close(): Promise<void> {}
-}
-
-export const audit = definePolicy({
-  name: 'audit',
-  summary: 'An audit',
-  schema: s.object({ every: s.duration({ doc: 'How often', default: '5s' }), tags: s.list(s.string({ doc: 'Tag' }), { doc: 'Tags', default: [] }) }, { doc: 'Audit' }),
-  problems: [CLOSED],
-  create(settings, env) {
-    const every: number = settings.every;
-    isKnown(settings.every); isKnown(settings.tags);
-    return every > 0 ? new Audit(env) : undefined;
-  },
-});
-export const definition: PolicyDefinition<'audit', s.Infer<typeof audit.schema>> = audit;
-
-const options: GatewayOptions = { routes: 'routes.yaml', onFindings: (findings: readonly Finding[]) => isKnown(findings[0]?.at) };
-try {
-  const gateway: Gateway = await createGateway(options);
-  const settings: GatewayConfig = gateway.settings;
-  isKnown(settings.listen); isKnown(gateway.app); isKnown(gateway.admin); isKnown(gateway.events); isKnown(gateway.metrics);
-  const server = createServer(gateway.app);
-  gateway.attach(server);
-  await gateway.close();
-} catch (error) {
-  if (error instanceof ConfigurationError) isKnown(error.findings);
-}
-`;
