@@ -19,10 +19,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: [],
   tenant: ['store'],
   resilience: ['exchange'],
+  // What JSON is acceptable and fits its schema: of clients and of third parties.
+  json: ['exchange'],
   upstream: ['resilience', 'exchange', 'store'],
   // A third party is called by its own client; sockets and TLS are made as for own services.
-  integration: ['upstream', 'resilience', 'exchange', 'tenant', 'store'],
-  policies: ['exchange', 'tenant', 'store'],
+  integration: ['upstream', 'resilience', 'json', 'exchange', 'tenant', 'store'],
+  policies: ['json', 'exchange', 'tenant', 'store'],
   route: ['policies', 'exchange', 'tenant'],
   edge: ['route', 'policies', 'exchange', 'tenant'],
 };

@@ -2,11 +2,11 @@
 import { bodyProblem } from '../exchange/body-problems.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { defineProblem, type Problem } from '../exchange/problem.ts';
+import { scanBody } from '../json/body-value.ts';
+import { isJsonType, isPlain } from '../json/media-type.ts';
+import { schemaSource } from '../json/source.ts';
+import type { CompiledSchema } from '../json/validators.ts';
 import * as s from '../schema/schema.ts';
-import { scanBody } from './json/body-value.ts';
-import { isJsonType, isPlain } from './json/media-type.ts';
-import { schemaSource } from './json/source.ts';
-import type { CompiledSchema } from './json/validators.ts';
 import { definePolicy, type Env, type Maybe, type Policy, type Verdict } from './policy.ts';
 import { type Refusal, refuse, refuseBreaches } from './refuse-invalid.ts';
 

@@ -2,9 +2,9 @@
 import type { Exchange } from '../exchange/exchange.ts';
 import { canonicalName } from '../exchange/header-kinds.ts';
 import { defineProblem } from '../exchange/problem.ts';
+import { breachesOfTexts } from '../json/texts.ts';
+import type { CompiledSchema } from '../json/validators.ts';
 import { headersSchema } from './headers.ts';
-import { breachesOfTexts } from './json/texts.ts';
-import type { CompiledSchema } from './json/validators.ts';
 import { definePolicy, type Env, type Policy, type Verdict } from './policy.ts';
 import { type Refusal, refuseBreaches } from './refuse-invalid.ts';
 

@@ -3,10 +3,10 @@ import { bodyProblem } from '../exchange/body-problems.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { canonicalName } from '../exchange/header-kinds.ts';
 import { compileTemplate, type Template } from '../exchange/template.ts';
+import { bodyValue } from '../json/body-value.ts';
+import { schemaSource } from '../json/source.ts';
 import * as s from '../schema/schema.ts';
 import { headerNameFault, isHeaderValue } from './header-names.ts';
-import { bodyValue } from './json/body-value.ts';
-import { schemaSource } from './json/source.ts';
 import { definePolicy, type Env, type Maybe, type Policy, type Verdict } from './policy.ts';
 import { MISSING_VALUE, missing } from './rewrite.ts';
 

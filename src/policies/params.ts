@@ -2,10 +2,10 @@
 import type { Exchange } from '../exchange/exchange.ts';
 import { defineProblem } from '../exchange/problem.ts';
 import { percentDecode } from '../exchange/query-string.ts';
+import { schemaSource } from '../json/source.ts';
+import { breachesOfTexts } from '../json/texts.ts';
+import type { CompiledSchema } from '../json/validators.ts';
 import * as s from '../schema/schema.ts';
-import { schemaSource } from './json/source.ts';
-import { breachesOfTexts } from './json/texts.ts';
-import type { CompiledSchema } from './json/validators.ts';
 import { definePolicy, type Env, type Policy, type Verdict } from './policy.ts';
 import { type Refusal, refuse, refuseBreaches } from './refuse-invalid.ts';
 

@@ -2,10 +2,10 @@
 
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Problem } from '../exchange/problem.ts';
+import type { SchemaCompiler } from '../json/compiler.ts';
 import type { Issue, Place, Schema } from '../schema/schema.ts';
 import type { Counter } from '../telemetry/instruments.ts';
 import type { Tenant, TenantTable } from '../tenant/tenants.ts';
-import type { SchemaCompiler } from './json/compiler.ts';
 import type { ModuleSource } from './module-loader.ts';
 
 export type Maybe<T> = T | Promise<T>;

@@ -1,8 +1,8 @@
 // How every kind of validation refuses: the problem, the violations with their pointers, and one count.
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Problem } from '../exchange/problem.ts';
+import type { Breach } from '../json/breach.ts';
 import type { Counter } from '../telemetry/instruments.ts';
-import type { Breach } from './json/breach.ts';
 
 /** A problem with the counter of its reason, resolved at load. */
 export interface Refusal {

@@ -1,14 +1,14 @@
 // response: watches whether an upstream's JSON answers keep to their contract, or holds those that do not.
 import { type BodyInspector, type Exchange, slot } from '../exchange/exchange.ts';
 import { defineProblem, type Problem } from '../exchange/problem.ts';
+import type { Breach, DriftKind } from '../json/breach.ts';
+import { isJsonType, isPlain } from '../json/media-type.ts';
+import { placeOf } from '../json/pointer.ts';
+import { scanJson } from '../json/scan.ts';
+import { schemaSource } from '../json/source.ts';
+import type { CompiledSchema } from '../json/validators.ts';
 import * as s from '../schema/schema.ts';
 import type { Counter } from '../telemetry/instruments.ts';
-import type { Breach, DriftKind } from './json/breach.ts';
-import { isJsonType, isPlain } from './json/media-type.ts';
-import { placeOf } from './json/pointer.ts';
-import { scanJson } from './json/scan.ts';
-import { schemaSource } from './json/source.ts';
-import type { CompiledSchema } from './json/validators.ts';
 import { definePolicy, type Env, type Policy, type Verdict } from './policy.ts';
 
 const RESPONSE_INVALID = defineProblem(

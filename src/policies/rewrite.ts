@@ -3,8 +3,8 @@ import { bodyProblem } from '../exchange/body-problems.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { defineProblem } from '../exchange/problem.ts';
 import { compileTemplate, type Template } from '../exchange/template.ts';
+import { bodyValue } from '../json/body-value.ts';
 import * as s from '../schema/schema.ts';
-import { bodyValue } from './json/body-value.ts';
 import { definePolicy, type Env, type Maybe, type Policy, type Verdict } from './policy.ts';
 
 export const MISSING_VALUE = defineProblem(

@@ -36,7 +36,8 @@ function parseTargetUrl(text: string): TargetUrl | s.Refusal {
   return { href: url.origin + basePath, origin: url.origin, basePath };
 }
 
-const targetUrl = s.custom({
+/** Where a server is. */
+export const targetUrl = s.custom({
   doc: 'Where the target is; a path is put before that of every request',
   expected: URL_EXPECTED,
   parse: parseTargetUrl,
@@ -120,7 +121,8 @@ const pemOrPath = (doc: string) =>
     s.string({ doc: `${doc}: a PEM file, reloaded when it changes, or PEM text`, expected: 'a path or PEM text' }),
   );
 
-const tls = s.optional(
+/** TLS to what is https. */
+export const tlsSchema = s.optional(
   s.object(
     {
       ca: pemOrPath('Authorities to trust instead of the public ones'),
@@ -146,7 +148,7 @@ export const upstreamSchema = s.short(
       connections: s.integer({ doc: 'Connections to each target', default: 128, min: 1, max: 65_535 }),
       concurrency: s.off(s.integer({ doc: 'Most calls in flight; beyond them 503', min: 1 }), { default: 'none' }),
       retry_budget: retryBudgetSchema,
-      tls,
+      tls: tlsSchema,
       host: s.optional(s.choice(['preserve'], { doc: "Send the client's Host header instead of the target's own" })),
     },
     { doc: 'A service of your own', name: 'upstream' },

@@ -5,7 +5,7 @@ import { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { ClientBody, hasBody, NO_BODY } from '../../src/edge/client-body.ts';
 import { Exchange } from '../../src/exchange/exchange.ts';
-import { SchemaCompiler } from '../../src/policies/json/compiler.ts';
+import { SchemaCompiler } from '../../src/json/compiler.ts';
 import { ConfiguredModules, ModuleLoader } from '../../src/policies/module-loader.ts';
 import type { Env, Policy, PolicyDefinition, Verdict } from '../../src/policies/policy.ts';
 import type { Issue, Place } from '../../src/schema/schema.ts';

@@ -1,5 +1,5 @@
 // What loads and is risky all the same: doors left open, calls without bounds, things nobody uses. Warnings only.
-import type { SchemaCompiler } from '../../policies/json/compiler.ts';
+import type { SchemaCompiler } from '../../json/compiler.ts';
 import type { LeafSetting, Place } from '../../schema/node.ts';
 import { leaves } from '../../schema/settings.ts';
 import { shownText } from '../explain/redact.ts';

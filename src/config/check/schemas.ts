@@ -1,7 +1,7 @@
 // Compiles every JSON Schema of the routes, so that a broken one is found before any traffic is. Findings inside a schema's
 // own file name that file.
-import type { SchemaCompiler } from '../../policies/json/compiler.ts';
-import { type SchemaSource, schemaSourceOf } from '../../policies/json/source.ts';
+import type { SchemaCompiler } from '../../json/compiler.ts';
+import { type SchemaSource, schemaSourceOf } from '../../json/source.ts';
 import { leaves } from '../../schema/settings.ts';
 import type { RouteConfig, RoutesConfig } from '../format/routes-config.ts';
 import type { Findings } from './finding.ts';

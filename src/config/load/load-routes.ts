@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { SchemaCompiler } from '../../policies/json/compiler.ts';
+import { SchemaCompiler } from '../../json/compiler.ts';
 import type { Node, Place, Report } from '../../schema/schema.ts';
 import { crossCheck } from '../check/cross-check.ts';
 import { type Finding, Findings } from '../check/finding.ts';

@@ -1,5 +1,5 @@
 // What one policy of one route gets to know while it is built.
-import type { SchemaCompiler } from '../../policies/json/compiler.ts';
+import type { SchemaCompiler } from '../../json/compiler.ts';
 import type { ModuleSource } from '../../policies/module-loader.ts';
 import type { Env } from '../../policies/policy.ts';
 import type { Findings } from '../check/finding.ts';

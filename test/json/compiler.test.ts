@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { SchemaCompiler } from '../../../src/policies/json/compiler.ts';
-import type { SchemaSource } from '../../../src/policies/json/source.ts';
-import type { CompiledSchema } from '../../../src/policies/json/validators.ts';
-import { githubOperations } from '../../support/openapi.ts';
+import { SchemaCompiler } from '../../src/json/compiler.ts';
+import type { SchemaSource } from '../../src/json/source.ts';
+import type { CompiledSchema } from '../../src/json/validators.ts';
+import { githubOperations } from '../support/openapi.ts';
 
 let folder = '';
 

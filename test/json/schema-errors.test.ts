@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { schemaErrors } from '../../../src/policies/json/schema-errors.ts';
+import { schemaErrors } from '../../src/json/schema-errors.ts';
 
 function errorsOf(schema: object): readonly unknown[] {
   const engine = new Ajv2020({ allErrors: true });

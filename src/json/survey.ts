@@ -1,6 +1,6 @@
 // What is wrong with a schema document as it is written, and which other documents it refers to. Compiling says less, and one thing at a time.
-import type { Issue, Place } from '../../schema/schema.ts';
-import { didYouMean } from '../../schema/suggest.ts';
+import type { Issue, Place } from '../schema/schema.ts';
+import { didYouMean } from '../schema/suggest.ts';
 import type { SchemaDocument } from './document.ts';
 import { patternFault } from './pattern.ts';
 import { pointerTo } from './pointer.ts';

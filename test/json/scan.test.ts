@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type JsonFault, scanJson } from '../../../src/policies/json/scan.ts';
+import { type JsonFault, scanJson } from '../../src/json/scan.ts';
 
 function faultOf(text: string | Buffer): JsonFault {
   const scan = scanJson(Buffer.from(text));

@@ -1,6 +1,6 @@
 // What a value breaks in its schema, in words for people and kinds for metrics.
 import type { ErrorObject } from 'ajv';
-import type { Violation } from '../../exchange/problem.ts';
+import type { Violation } from '../exchange/problem.ts';
 import { pointerTo } from './pointer.ts';
 
 /** How an answer drifted from its contract; the label of `sluice_drift_total`. */

@@ -1,6 +1,6 @@
 // The setting that names a JSON Schema: a map written in place, or the path of a file.
 import { dirname, resolve } from 'node:path';
-import type { Node, Place, Report, ScalarNode, Schema, Setting } from '../../schema/schema.ts';
+import type { Node, Place, Report, ScalarNode, Schema, Setting } from '../schema/schema.ts';
 import { pointerTo } from './pointer.ts';
 import type { Reading } from './validators.ts';
 

@@ -1,6 +1,6 @@
 // What the JSON Schema of JSON Schemas says of one: a single error for each mistake, with what would be right.
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import { didYouMean } from '../../schema/suggest.ts';
+import { didYouMean } from '../schema/suggest.ts';
 import { isRecord } from './walk.ts';
 
 export interface SchemaError {

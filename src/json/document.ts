@@ -1,6 +1,6 @@
 // One schema document: where it came from, what it says, and where each part of it is written.
 import { pathToFileURL } from 'node:url';
-import type { Place } from '../../schema/schema.ts';
+import type { Place } from '../schema/schema.ts';
 import { position, scanJson } from './scan.ts';
 import type { SchemaSource } from './source.ts';
 import { traceJson } from './trace.ts';

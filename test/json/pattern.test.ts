@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Effort, EffortExhausted } from '../../../src/policies/json/linear-matcher.ts';
-import { LinearPattern, patternFault, patternMatcher } from '../../../src/policies/json/pattern.ts';
-import { readPattern } from '../../../src/policies/json/pattern-reader.ts';
+import { Effort, EffortExhausted } from '../../src/json/linear-matcher.ts';
+import { LinearPattern, patternFault, patternMatcher } from '../../src/json/pattern.ts';
+import { readPattern } from '../../src/json/pattern-reader.ts';
 
 /** Patterns that would hold a matcher that tries for seconds or for ever, each with the texts it is slowest on. */
 const SLOW: readonly (readonly [pattern: string, unit: string])[] = [

@@ -1,6 +1,6 @@
 // The request body as a JSON value: collected and parsed once, whichever policies ask for it.
-import { type Exchange, slot } from '../../exchange/exchange.ts';
-import type { BodyFailure } from '../../exchange/request-body.ts';
+import { type Exchange, slot } from '../exchange/exchange.ts';
+import type { BodyFailure } from '../exchange/request-body.ts';
 import { type JsonScan, scanJson } from './scan.ts';
 
 const scans = slot<JsonScan>();
