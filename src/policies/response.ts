@@ -1,14 +1,11 @@
 // response: watches whether an upstream's JSON answers keep to their contract, or holds those that do not.
 import { type BodyInspector, type Exchange, slot } from '../exchange/exchange.ts';
 import { defineProblem, type Problem } from '../exchange/problem.ts';
-import type { Breach, DriftKind } from '../json/breach.ts';
+import { Contract } from '../json/contract.ts';
 import { isJsonType, isPlain } from '../json/media-type.ts';
-import { placeOf } from '../json/pointer.ts';
 import { scanJson } from '../json/scan.ts';
 import { schemaSource } from '../json/source.ts';
-import type { CompiledSchema } from '../json/validators.ts';
 import * as s from '../schema/schema.ts';
-import type { Counter } from '../telemetry/instruments.ts';
 import { definePolicy, type Env, type Policy, type Verdict } from './policy.ts';
 
 const RESPONSE_INVALID = defineProblem(
@@ -26,10 +23,6 @@ const RESPONSE_UNCHECKABLE = defineProblem(
 
 /** Larger answers are not checked when they are only reported on, and refused when they are to be held. */
 const MAX_INSPECTED_BYTES = 1_048_576;
-/** Distinct pointers per route; answers whose keys are data must not make a series of each. */
-const MAX_POINTERS = 50;
-const OTHER = '_other';
-const SAMPLED_BY_DEFAULT = 0.1;
 
 /**
  * Looks at 2xx answers with a body. With `report` the client gets them as they are, at most one in ten is looked at unless
@@ -67,9 +60,7 @@ export const response = definePolicy({
       env.report(issue, at);
     });
     if (compiled === undefined) return undefined;
-    const rejects = settings.on_fail === 'reject';
-    const sample = settings.sample ?? (rejects ? 1 : SAMPLED_BY_DEFAULT);
-    return new ResponseValidation(compiled, rejects, sample, env);
+    return new ResponseValidation(new Contract(compiled, settings.on_fail === 'reject', settings.sample, env), env);
   },
 });
 
@@ -78,24 +69,18 @@ const watched = slot<true>();
 class ResponseValidation implements Policy, BodyInspector {
   readonly holds: boolean;
   readonly maxBytes = MAX_INSPECTED_BYTES;
-  readonly #schema: CompiledSchema;
-  readonly #sample: number;
-  readonly #drift: Drift;
-  readonly #invalid: Counter;
+  readonly #contract: Contract;
   readonly #env: Env;
   #saidUncheckable = false;
 
-  constructor(schema: CompiledSchema, rejects: boolean, sample: number, env: Env) {
-    this.holds = rejects;
-    this.#schema = schema;
-    this.#sample = sample;
+  constructor(contract: Contract, env: Env) {
+    this.holds = contract.rejects;
+    this.#contract = contract;
     this.#env = env;
-    this.#drift = new Drift(env, schema.names);
-    this.#invalid = env.metrics.validationFailure('response_invalid');
   }
 
   onRequest(x: Exchange): Verdict {
-    if (x.method === 'HEAD' || (this.#sample < 1 && Math.random() >= this.#sample)) return undefined;
+    if (x.method === 'HEAD' || !this.#contract.draw()) return undefined;
     watched.set(x, true);
     x.setRequestHeader('accept-encoding', 'identity');
     return undefined;
@@ -110,25 +95,22 @@ class ResponseValidation implements Policy, BodyInspector {
     if (!isPlain(fieldOf(headers, 'content-encoding'))) {
       return this.#uncheckable(x, 'it has a content coding although none was accepted');
     }
-    const breaches = this.#breaches(body, fieldOf(headers, 'content-type'));
-    if (breaches.length === 0) return undefined;
-    this.#invalid.value++;
-    for (const breach of breaches) this.#drift.count(breach);
-    if (!this.holds) return undefined;
-    const pointers = new Set(breaches.map(({ pointer }) => placeOf(pointer, this.#schema.names) || 'the whole'));
-    return x.refuse(RESPONSE_INVALID, `the answer does not match its schema at ${[...pointers].join(', ')}`);
+    const broken = this.#broken(body, fieldOf(headers, 'content-type'));
+    if (broken === undefined || !this.holds) return undefined;
+    return x.refuse(RESPONSE_INVALID, `the answer does not match its schema at ${broken}`);
   }
 
   tooLarge(x: Exchange): Problem | undefined {
     return this.#uncheckable(x, `it is larger than ${MAX_INSPECTED_BYTES} bytes`);
   }
 
-  #breaches(body: Buffer, contentType: string | undefined): readonly Breach[] {
-    if (!isJsonType(contentType)) return [{ pointer: '', detail: 'is not JSON', kind: 'type' }];
+  #broken(body: Buffer, contentType: string | undefined): string | undefined {
+    const contract = this.#contract;
+    if (!isJsonType(contentType)) return contract.tell([{ pointer: '', detail: 'is not JSON', kind: 'type' }]);
     const scan = scanJson(body);
+    if (!('error' in scan)) return contract.breachOf(scan.value, body.length);
     // The scan's own words quote the body.
-    if ('error' in scan) return [{ pointer: '', detail: `is not acceptable JSON: ${scan.error}`, kind: 'type' }];
-    return this.#schema.accepts(scan.value) ? [] : this.#schema.breaches(scan.value, body.length);
+    return contract.tell([{ pointer: '', detail: `is not acceptable JSON: ${scan.error}`, kind: 'type' }]);
   }
 
   /** Says once that answers go unchecked, which is worth knowing and not worth a line each. */
@@ -151,41 +133,4 @@ function fieldOf(headers: readonly string[], name: string): string | undefined {
     if (headers[i]?.toLowerCase() === name) return headers[i + 1];
   }
   return undefined;
-}
-
-/** Counts breaches by place and kind, and logs the first of each. */
-class Drift {
-  readonly #env: Env;
-  readonly #names: ReadonlySet<string>;
-  readonly #pointers = new Set<string>();
-  readonly #counters = new Map<string, Counter>();
-
-  /** @param names the members that the schema names; others are data, which no log or metric may hold. */
-  constructor(env: Env, names: ReadonlySet<string>) {
-    this.#env = env;
-    this.#names = names;
-  }
-
-  count({ pointer, kind, detail }: Breach): void {
-    const place = this.#place(placeOf(pointer, this.#names));
-    const key = `${kind} ${place}`;
-    let counter = this.#counters.get(key);
-    if (counter === undefined) {
-      counter = this.#first(place, kind, detail);
-      this.#counters.set(key, counter);
-    }
-    counter.value++;
-  }
-
-  #place(pointer: string): string {
-    if (this.#pointers.has(pointer)) return pointer;
-    if (this.#pointers.size >= MAX_POINTERS) return OTHER;
-    this.#pointers.add(pointer);
-    return pointer;
-  }
-
-  #first(pointer: string, kind: DriftKind, detail: string): Counter {
-    this.#env.log('warn', 'response_drift', { route: this.#env.route, pointer, kind, detail });
-    return this.#env.metrics.drift(pointer, kind);
-  }
 }
