@@ -55,6 +55,8 @@ const ATTEMPT = 1;
 const BACKOFF = 2;
 const STREAMING = 3;
 const ENDED = 4;
+/** It waits until it may make an attempt at all. */
+const TURN = 5;
 
 const NO_TARGET: CallFailure = { kind: 'no_target' };
 const ANSWER_DUE: CallFailure = { kind: 'deadline', limit: 'answer' };
@@ -82,6 +84,8 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
   /** When a byte of the answer last moved. */
   #movedAt = 0;
   #retrying = false;
+  /** The last attempt got no connection. */
+  #unreached = false;
   #lastFailure: CallFailure | undefined = undefined;
   /** @internal of the alarm. */
   dueAt = Number.POSITIVE_INFINITY;
@@ -104,6 +108,10 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
   protected abstract repeatable(): boolean;
   /** The call ends without an answer. */
   protected abstract failed(failure: CallFailure): void;
+  /** Whether an attempt may be made now. False: `proceed` says when, or the call has ended. */
+  protected ready(): boolean {
+    return true;
+  }
   /** An attempt is over, at its head or without one. `why` it failed, in words; '' when it did not, or nobody knows. */
   protected judged(_result: AttemptResult, _why: string): void {}
   /** Between two attempts: what the last one took is free. */
@@ -112,6 +120,18 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
   /** Makes the first attempt. */
   protected begin(): void {
     this.terms.budget.request();
+    this.#try(false);
+  }
+
+  /** The attempt that waited to be made is made. */
+  protected proceed(): void {
+    if (this.#phase === TURN) this.#attemptNow(this.#unreached);
+  }
+
+  /** The answer was of no use for a reason that is mended now: another attempt, which is no retry. */
+  protected again(): void {
+    this.#over('ok', performance.now(), '');
+    this.released();
     this.#try(false);
   }
 
@@ -206,6 +226,13 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
 
   /** @param failingOver the last attempt got no connection, and nothing of it was sent. */
   #try(failingOver: boolean): void {
+    this.#phase = TURN;
+    this.#unreached = failingOver;
+    if (this.ready()) return this.#attemptNow(failingOver);
+    if (this.#phase === TURN) this.#arm(performance.now());
+  }
+
+  #attemptNow(failingOver: boolean): void {
     const { breaker } = this.terms;
     if (breaker !== undefined) {
       this.#pass = breaker.tryEnter();
@@ -294,6 +321,7 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
 
   #dueAt(now: number): number {
     if (this.#phase === BACKOFF) return this.#wakeAt;
+    if (this.#phase === TURN) return this.#deadline(now);
     const { body } = this.x;
     const { idleMs, tryMs } = this.terms;
     if (this.#phase === STREAMING) return Math.min(Math.max(this.#movedAt, body.movedAt) + idleMs, this.#totalAt);
@@ -317,6 +345,7 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
     if (this.#phase === BACKOFF)
       return now < this.#deadline(now) ? this.#try(false) : this.#fail(this.#dueFailure(now));
     if (this.#phase === ATTEMPT) return this.#timedOut(now);
+    if (this.#phase === TURN) return this.#fail(this.#dueFailure(now));
     this.#cut(now);
   }
 
