@@ -14,6 +14,7 @@ import { embedGateway } from '../support/embedded-gateway.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { startOrigin } from '../support/origin.ts';
 import { rawRequest } from '../support/raw.ts';
+import { eventually } from '../support/wait.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -178,7 +179,7 @@ await gateway.close();
 await gateway.close();
 `,
   });
-  const { stdout, stderr } = await run(process.execPath, ['embed.ts'], { cwd: directory, timeout: 15_000 });
+  const { stdout, stderr } = await run(process.execPath, ['embed.ts'], { cwd: directory, timeout: 120_000 });
   assert.deepEqual([stdout, stderr], ['200 {"ok":true}\n', '']);
-  assert.equal(origin.connections, 0);
+  await eventually(() => origin.connections === 0, 'end of its connections');
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { suiteCleanUp } from '../support/clean-up.ts';
 import { type RunningGateway, spawnGateway, startGateway } from '../support/gateway.ts';
@@ -32,6 +33,8 @@ suite('the cause of a failure', () => {
     const dead = `http://127.0.0.1:${deadPort}`;
     const only = { breaker: 'none', retry_budget: { ratio: '100%', min: '1000/s' } };
     gateway = await startGateway(t, {
+      // A name server out there may be slow to say no.
+      env: { NODE_OPTIONS: `--import=${join(import.meta.dirname, '../support/preload/failing-dns.ts')}` },
       routes: {
         version: 1,
         defaults: { auth: 'none', retry: { max: 1, backoff: '1ms..2ms' } },
@@ -147,7 +150,7 @@ suite('the cause of a failure', () => {
   test('tells a name without an address from a connection that was refused', async () => {
     const { status: code, proxyStatus, line } = await ask('/nowhere');
     assert.deepEqual([code, line.reason, proxyStatus], [502, 'upstream.dns', 'sluice; error=dns_error']);
-    assert.match(String(line['error']), /(ENOTFOUND|EAI_AGAIN) sluice-test\.invalid/);
+    assert.match(String(line['error']), /ENOTFOUND sluice-test\.invalid/);
     assert.ok((await observed.metric('sluice_upstream_attempts_total', { upstream: 'nowhere', result: 'dns' })) > 0);
   });
 

@@ -1,5 +1,5 @@
-// Loaded into a gateway process before it (`NODE_OPTIONS=--import=…`): names resolve to loopback, until SIGUSR2 takes the name
-// server away, and another one makes it crawl.
+// Loaded into a gateway process before it (`NODE_OPTIONS=--import=…`): names resolve to loopback but for those that end in
+// `.invalid`, until SIGUSR2 takes the name server away, and another one makes it crawl.
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 
@@ -12,10 +12,10 @@ process.on('SIGUSR2', () => {
 });
 
 function lookup(name: string, _options: unknown, receive: Receive): void {
-  if (FAULTS[fault] === 'none') setImmediate(receive, null, [{ address: '127.0.0.1', family: 4 }]);
-  if (FAULTS[fault] !== 'gone') return;
-  const error = Object.assign(new Error(`getaddrinfo EAI_AGAIN ${name}`), { code: 'EAI_AGAIN' });
-  setImmediate(receive, error, []);
+  if (FAULTS[fault] === 'crawling') return;
+  const code = FAULTS[fault] === 'gone' ? 'EAI_AGAIN' : name.endsWith('.invalid') ? 'ENOTFOUND' : undefined;
+  if (code === undefined) setImmediate(receive, null, [{ address: '127.0.0.1', family: 4 }]);
+  else setImmediate(receive, Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code }), []);
 }
 
 Object.assign(dns, { lookup });
