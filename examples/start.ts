@@ -7,7 +7,7 @@ import { relative } from 'node:path';
 
 const GATEWAY_PORT = Number(process.env['PORT'] ?? 8080);
 const ADMIN_PORT = Number(process.env['ADMIN_PORT'] ?? 9901);
-const READY_TIMEOUT_MS = 15_000;
+const READY_TIMEOUT_MS = 60_000;
 
 /** The services routes.yaml names, each on its loopback port. */
 const SAMPLES = [
@@ -122,7 +122,7 @@ Sluice is ready. In another terminal:
   curl -i ${url}/v1/orders -H 'X-Api-Key: ${demoKey}' -H 'Content-Type: application/json' -d '{"customer":"c-1","items":[{"sku":"GATE-01","quantity":0}]}'
 
 More to see:
-  429      for i in $(seq 8); do curl -s -o /dev/null -w '%{http_code} ' ${url}/v1/items; done; echo
+  429      curl -s -Z -o /dev/null -w '%{http_code} ' '${url}/v1/items?n=[1-20]'; echo
   failure  kill ${catalogPids[0]}                (one catalog of two: nobody notices; then kill ${catalogPids[1]}: the fallback answers)
   breaker  for i in $(seq 20); do curl -s -o /dev/null -w '%{http_code} ' ${url}/v1/items/GATE-01 -H 'X-Api-Key: ${demoKey}'; done; echo
            (with both catalogs gone: 502, then 503 at once; bring one back, and within 10 s it is 200 again)
