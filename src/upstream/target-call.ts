@@ -3,6 +3,7 @@
 import type { Exchange } from '../exchange/exchange.ts';
 import { type Attempt, Call, type CallFailure } from '../resilience/call.ts';
 import { causeOf } from '../resilience/cause.ts';
+import { isIdempotent } from '../resilience/idempotent.ts';
 import type { AttemptResult, Failure } from '../resilience/outcome.ts';
 import { retryAfterMs } from '../resilience/retry-after.ts';
 import { answerFailure } from './failure.ts';
@@ -12,8 +13,6 @@ import { fieldOf, type ParsedHeaders, type RawHeaders, responseHeaders, UNPARSED
 import type { Target } from './target.ts';
 import type { UpstreamTerms } from './terms.ts';
 
-// RFC 9110 §9.2.2, and QUERY (draft-ietf-httpbis-safe-method-w-body).
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'QUERY']);
 /** `requestHeaders` puts Host first. */
 const HOST_VALUE = 1;
 
@@ -69,7 +68,7 @@ export abstract class TargetCall extends Call<UpstreamTerms> implements AttemptL
   }
 
   protected override repeatable(): boolean {
-    return IDEMPOTENT.has(this.x.method) && this.x.body.replayable;
+    return isIdempotent(this.x.method) && this.x.body.replayable;
   }
 
   protected override judged(result: AttemptResult, why: string): void {
