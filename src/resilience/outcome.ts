@@ -19,6 +19,12 @@ export type FailureKind =
   | 'timeout'
   | 'reset'
   | 'protocol'
+  /** A body is larger than it may be. */
+  | 'too_large'
+  /** A content coding is unknown, or the bytes are not what it says. */
+  | 'coding'
+  /** The address is not to be connected to. */
+  | 'egress'
   | 'aborted';
 
 /** An attempt without an answer. */
@@ -37,6 +43,11 @@ const UNSENT = {
   tls: failure('tls', 'tls', true),
   tls_protocol: failure('tls_protocol', 'tls', true),
 } as const;
+
+/** What only a transport that buffers its answers, and looks where it connects to, finds out by itself. */
+export const TOO_LARGE = failure('too_large', 'protocol', false);
+export const CODING = failure('coding', 'protocol', false);
+export const EGRESS = failure('egress', 'connect', true);
 
 const EXHAUSTED = failure('exhausted', 'aborted', false);
 

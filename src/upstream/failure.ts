@@ -90,6 +90,12 @@ function problemOfAttempt(x: Exchange, { kind }: Failure, name: string): Problem
       return x.refuse(problems.RESET, `${name} closed the connection before it answered`);
     case 'protocol':
       return x.refuse(problems.PROTOCOL, `what ${name} sent is not a valid HTTP response`);
+    case 'too_large':
+      return x.refuse(problems.TOO_LARGE, `a message to or from ${name} is larger than it may be`);
+    case 'coding':
+      return x.refuse(problems.CODING, `what ${name} sent cannot be decoded`);
+    case 'egress':
+      return x.refuse(problems.EGRESS, `${name} is at an address that is not to be connected to`);
   }
 }
 

@@ -9,7 +9,7 @@ const MAX_HEADER_BYTES = 16 * 1024;
 /** Below the 5 s after which many servers close an idle connection; a server's own `Keep-Alive: timeout` is heeded. */
 const KEEP_ALIVE_MS = 4_000;
 const TCP_KEEP_ALIVE_MS = 60_000;
-/** Nothing is read ahead: behind a client that does not read, each connection would hold 64 KiB for nothing. */
+/** Behind a client that does not read, each connection would hold 64 KiB for nothing. */
 const ON_DEMAND = { readableHighWaterMark: 0 };
 
 export interface ConnectorOptions {
@@ -20,6 +20,8 @@ export interface ConnectorOptions {
   readonly tls: TlsSource | undefined;
   /** Connections being made: whoever closes down need not wait for them. */
   readonly pending: Set<Socket>;
+  /** Whoever reads all that comes at once has it in large pieces. Otherwise nothing is read ahead. */
+  readonly readAhead?: boolean;
   /** The certificate a target has presented expires then, in milliseconds since 1970. */
   readonly onPeerExpiry?: (expiresAtMs: number) => void;
 }
@@ -29,13 +31,13 @@ export interface ConnectorOptions {
  * Fails with undici's `ConnectTimeoutError`, or with the error of the socket.
  */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
-  const { connectTimeoutMs, lookup, pending, onPeerExpiry } = options;
+  const { connectTimeoutMs, lookup, pending, readAhead = false, onPeerExpiry } = options;
   const connectSecurely = secureConnector(options);
   return ({ hostname, protocol, port }, callback) => {
     const secure = protocol === 'https:';
     const socket = secure
       ? connectSecurely(hostname, Number(port || 443))
-      : netConnect({ host: hostname, port: Number(port || 80), lookup, ...ON_DEMAND });
+      : netConnect({ host: hostname, port: Number(port || 80), lookup, ...(!readAhead && ON_DEMAND) });
     socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     pending.add(socket);
     let settled = false;

@@ -68,3 +68,21 @@ export const EXHAUSTED = defineProblem(
   'The gateway can open no more connections',
   'destination_unavailable',
 );
+export const TOO_LARGE = defineProblem(
+  'integration.too_large',
+  502,
+  'The answer of the third party is too large',
+  'http_response_body_size',
+);
+export const CODING = defineProblem(
+  'integration.coding',
+  502,
+  'The answer of the third party cannot be decoded',
+  'http_response_content_coding',
+);
+export const EGRESS = defineProblem(
+  'integration.egress',
+  502,
+  'The address of the third party may not be connected to',
+  'destination_ip_prohibited',
+);
