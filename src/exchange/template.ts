@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts';
 import { parseQuery, percentDecode } from './query-string.ts';
 
 /** Where the text is put. */
-export type TemplatePlace = 'path' | 'query' | 'header';
+export type TemplatePlace = 'path' | 'query' | 'header' | 'xml';
 
 export interface Template {
   /** The whole text when it has no placeholder. */
@@ -13,12 +13,25 @@ export interface Template {
   readonly placeholders: string;
   readonly needsBody: boolean;
   readonly needsTenant: boolean;
+  /** Earlier calls whose results it uses. */
+  readonly calls: ReadonlySet<string>;
   /**
    * The text for a request; undefined when a value is missing that was not written optional (`{x?}`), or when a value
    * cannot stand there: a control character in a header, a dot segment in a path.
    * @param body the parsed request body, where `needsBody`
+   * @param results of earlier calls by name, where there are `calls`
    */
-  render(x: Exchange, body: unknown): string | undefined;
+  render(x: Exchange, body: unknown, results?: Results): string | undefined;
+}
+
+/** Answers of earlier calls, parsed, by the name of the call. */
+export type Results = ReadonlyMap<string, unknown>;
+
+/** What placeholders may name beside what every request has. */
+export interface Known {
+  readonly params: readonly string[];
+  /** Earlier calls; none unless given. */
+  readonly calls?: ReadonlySet<string>;
 }
 
 /** Why a text is not a template. */
@@ -32,7 +45,9 @@ interface Placeholder {
   readonly optional: boolean;
   /** A path parameter stands in a path as it came: still encoded. */
   readonly encoded: boolean;
-  value(x: Exchange, body: unknown): string | undefined;
+  /** The call whose result it is; '' for none. */
+  readonly call: string;
+  value(x: Exchange, body: unknown, results: Results | undefined): string | undefined;
 }
 
 const TOKEN = /\{\{|\}\}|\{([^{}]*)\}|[{}]/g;
@@ -40,13 +55,9 @@ const KNOWN = '{tenant}, {tenant.plan}, {query.name} and {body.name}';
 
 /**
  * Compiles a template. `{id}` and `{params.id}` are path parameters, `{tenant}` the tenant's id, `{tenant.plan}`,
- * `{query.x}` (the first of that name), `{body.x.y}`; `{x?}` is empty when there is no value; `{{` and `}}` are braces.
+ * `{query.x}` (the first of that name), `{body.x.y}`, `{call.x.y}` of an earlier call; `{x?}` is empty when there is no value; `{{` and `}}` are braces.
  */
-export function compileTemplate(
-  text: string,
-  place: TemplatePlace,
-  known: { readonly params: readonly string[] },
-): Template | TemplateFault {
+export function compileTemplate(text: string, place: TemplatePlace, known: Known): Template | TemplateFault {
   const parts: (string | Placeholder)[] = [];
   const names: string[] = [];
   let literal = '';
@@ -60,7 +71,7 @@ export function compileTemplate(
     }
     if (match[1] === undefined)
       return { error: `a single "${match[0]}" means nothing`, hint: 'write {{ or }} for a brace' };
-    const placeholder = readPlaceholder(match[1], known.params);
+    const placeholder = readPlaceholder(match[1], known);
     if ('error' in placeholder) return placeholder;
     if (literal !== '') parts.push(literal);
     parts.push(placeholder);
@@ -72,13 +83,13 @@ export function compileTemplate(
   return new Parts(parts, names, place);
 }
 
-function readPlaceholder(written: string, params: readonly string[]): Placeholder | TemplateFault {
+function readPlaceholder(written: string, { params, calls }: Known): Placeholder | TemplateFault {
   const optional = written.endsWith('?');
   const name = optional ? written.slice(0, -1) : written;
   const dot = name.indexOf('.');
   const scope = dot < 0 ? '' : name.slice(0, dot);
   const member = name.slice(dot + 1);
-  const plain = { optional, encoded: false };
+  const plain = { optional, encoded: false, call: '' };
   if (name === 'tenant') return { ...plain, value: (x) => x.tenant?.id };
   if (name === 'tenant.plan') return { ...plain, value: (x) => x.tenant?.plan?.name };
   if (scope === 'query' && member !== '') return { ...plain, value: (x) => parseQuery(x.query)?.get(member)?.[0] };
@@ -87,7 +98,11 @@ function readPlaceholder(written: string, params: readonly string[]): Placeholde
     return { ...plain, value: (_, body) => scalarAt(body, path) };
   }
   const index = scope === 'params' ? params.indexOf(member) : params.indexOf(name);
-  if (index >= 0) return { optional, encoded: true, value: (x) => x.params[index] };
+  if (index >= 0) return { optional, encoded: true, call: '', value: (x) => x.params[index] };
+  if (calls?.has(scope) && member !== '') {
+    const path = member.split('.');
+    return { ...plain, call: scope, value: (_, __, results) => scalarAt(results?.get(scope), path) };
+  }
   const own = params.map((param) => `{${param}}`).join(', ');
   return {
     error: `{${written}} is not known here`,
@@ -101,9 +116,11 @@ function scalarAt(body: unknown, path: readonly string[]): string | undefined {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
     value = Reflect.get(value, key);
   }
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-    ? String(value)
-    : undefined;
+  // A number that a double does not hold is no longer the one that was sent.
+  if (typeof value === 'number')
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? undefined : String(value);
+  if (JSON.isRawJSON(value)) return value.rawJSON;
+  return typeof value === 'string' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
 class Parts implements Template {
@@ -111,6 +128,7 @@ class Parts implements Template {
   readonly placeholders: string;
   readonly needsBody: boolean;
   readonly needsTenant: boolean;
+  readonly calls: ReadonlySet<string>;
   readonly #parts: readonly (string | Placeholder)[];
   readonly #place: TemplatePlace;
 
@@ -120,10 +138,11 @@ class Parts implements Template {
     this.constant = parts.every((part) => typeof part === 'string') ? parts.join('') : undefined;
     this.placeholders = names.map((name) => `{${name}}`).join(', ');
     this.needsBody = names.some((name) => name.startsWith('body.'));
+    this.calls = new Set(parts.flatMap((part) => (typeof part === 'string' || part.call === '' ? [] : [part.call])));
     this.needsTenant = names.some((name) => name === 'tenant' || name === 'tenant.plan');
   }
 
-  render(x: Exchange, body: unknown): string | undefined {
+  render(x: Exchange, body: unknown, results?: Results): string | undefined {
     if (this.constant !== undefined) return this.constant;
     let text = '';
     for (const part of this.#parts) {
@@ -131,7 +150,7 @@ class Parts implements Template {
         text += part;
         continue;
       }
-      const value = part.value(x, body);
+      const value = part.value(x, body, results);
       // In a path nothing is not a value: it would leave two slashes, which is another path.
       if (value === undefined || (value === '' && this.#place === 'path')) {
         if (part.optional) continue;
@@ -159,6 +178,23 @@ function escapeFor(place: TemplatePlace, value: string, encoded: boolean): strin
   if (plain === undefined) return undefined;
   // A lone surrogate has no encoding.
   const wellFormed = plain.toWellFormed();
+  if (place === 'xml') return escapeXml(wellFormed);
   if (place !== 'header') return encodeURIComponent(wellFormed);
   return CONTROL.test(wellFormed) ? undefined : wellFormed.replace(NOT_ASCII, encodeURIComponent);
+}
+
+/** What XML 1.0 cannot hold, not even as a reference (§2.2). */
+const NOT_XML = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
+const XML_MARKUP = /[<>&"']/g;
+const XML_REFERENCES: Readonly<Record<string, string>> = {
+  '<': '&lt;',
+  '>': '&gt;',
+  '&': '&amp;',
+  '"': '&quot;',
+  "'": '&apos;',
+};
+
+/** For the text of an element and for the value of an attribute, in either kind of quotes. */
+function escapeXml(value: string): string | undefined {
+  return NOT_XML.test(value) ? undefined : value.replace(XML_MARKUP, (mark) => XML_REFERENCES[mark] ?? mark);
 }

@@ -50,6 +50,34 @@ describe('template', () => {
     assert.equal(await render('{id}', 'header', { id: 'caf%C3%A9%20x' }), 'caf%C3%A9 x');
   });
 
+  it('escapes for the text of an element and the value of an attribute', async () => {
+    assert.equal(
+      await render('<a b="{body.x}">{body.y}</a>', 'xml', {}, { x: `"'<&>`, y: 'ü\u{1f600}' }),
+      '<a b="&quot;&apos;&lt;&amp;&gt;">ü\u{1f600}</a>',
+    );
+    assert.equal(await render('<a>{body.x}</a>', 'xml', {}, { x: 'a\0b' }), undefined);
+    assert.equal(await render('<a>{body.x?}</a>', 'xml', {}, {}), '<a></a>');
+  });
+
+  it('says a number as it was sent, or not at all', async () => {
+    assert.equal(
+      await render('{body.n}', 'header', {}, { n: JSON.rawJSON('12345678901234567890') }),
+      '12345678901234567890',
+    );
+    assert.equal(await render('{body.n}', 'header', {}, JSON.parse('{"n":12345678901234567890}')), undefined);
+  });
+
+  it('fills in results of earlier calls, and names the calls it needs', async () => {
+    const calls = new Set(['order']);
+    const template = compileTemplate('/shipments/{order.shipment.id}', 'path', { params: [], calls });
+    assert.ok(!('error' in template));
+    assert.deepEqual(template.calls, calls);
+    const results = new Map([['order', { shipment: { id: 'a/b' } }]]);
+    assert.equal(await onExchange((x) => template.render(x, undefined, results), {}), '/shipments/a%2Fb');
+    assert.equal(await onExchange((x) => template.render(x, undefined, new Map()), {}), undefined);
+    assert.ok('error' in compileTemplate('/{other.id}', 'path', { params: [], calls }));
+  });
+
   it('has no text when a value is missing or cannot stand there', async () => {
     assert.equal(await render('/{query.none}', 'path'), undefined);
     assert.equal(await render('/{query.empty}/x', 'path'), undefined);

@@ -1,6 +1,6 @@
 // A JSONata expression: compiled and checked at load, evaluated within limits.
 import jsonata from 'jsonata';
-import { exactClone } from './exact-json.ts';
+import { exactClone } from '../../json/exact-value.ts';
 
 /** Why a text is no mapping. */
 export interface ExpressionFault {

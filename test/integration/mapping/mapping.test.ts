@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exactValue } from '../../../src/integration/mapping/exact-json.ts';
+import { exactValue } from '../../../src/json/exact-value.ts';
 import type { MappingError } from '../../../src/integration/mapping/expression.ts';
 import { compileMapping, type Mapping, type MappingBody } from '../../../src/integration/mapping/mapping.ts';
 
