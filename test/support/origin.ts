@@ -11,6 +11,8 @@ export interface Received {
   /** Flat name/value pairs in order. */
   readonly rawHeaders: readonly string[];
   readonly body: Buffer;
+  /** When its head arrived, by `performance.now()`. */
+  readonly atMs: number;
   /** Every value of a header, in order; the name in any case. */
   all(name: string): string[];
   /** The only value of a header; throws when it came more than once. */
@@ -63,7 +65,7 @@ export async function startOrigin(t: CleanUp, answer: Answer = answerOk, port = 
 
   const server = createServer((request, response) => {
     const index = started++;
-    receive(request).then(
+    receive(request, performance.now()).then(
       async (complete) => {
         received.push(complete);
         await current(complete, response, index);
@@ -109,7 +111,7 @@ export async function startOrigin(t: CleanUp, answer: Answer = answerOk, port = 
   };
 }
 
-async function receive(request: IncomingMessage): Promise<Received> {
+async function receive(request: IncomingMessage, atMs: number): Promise<Received> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   const { rawHeaders } = request;
@@ -120,6 +122,7 @@ async function receive(request: IncomingMessage): Promise<Received> {
     url: request.url ?? '',
     rawHeaders,
     body: Buffer.concat(chunks),
+    atMs,
     all,
     header(name) {
       const values = all(name);
