@@ -1,7 +1,7 @@
 // The gateway as an operator runs it: a process of its own, on free ports, with its log at hand.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CleanUp } from './clean-up.ts';
 import { temporaryDirectory } from './files.ts';
@@ -64,9 +64,11 @@ export class GatewayProcess {
     this.#child.kill(signal);
   }
 
-  /** Replaces routes.yaml in place; the gateway reloads by itself. */
+  /** Puts another routes.yaml in place, whole, so that nobody reads half of it; the gateway reloads by itself. */
   async writeRoutes(routes: Document): Promise<void> {
-    await writeFile(join(this.directory, 'routes.yaml'), yaml(routes));
+    const file = join(this.directory, 'routes.yaml');
+    await writeFile(`${file}.next`, yaml(routes));
+    await rename(`${file}.next`, file);
   }
 
   /** SIGTERM, then the exit; SIGKILL and a failure when it takes too long. */
