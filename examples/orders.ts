@@ -1,13 +1,15 @@
 // Sample upstream service: orders, kept in memory, with a WebSocket that tells when one is made. `node examples/orders.ts 7001`
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { WebSocketServer } from 'ws';
-import { listen, sendJson } from './service.ts';
+import { listen, sendJson, textOf } from './service.ts';
 
 interface Order {
   readonly id: string;
   readonly tenant: string;
   readonly customer: string;
   readonly items: readonly unknown[];
+  /** Under which the carrier knows its parcel. */
+  readonly shipment_id: string;
 }
 
 const orders = new Map<string, Order>();
@@ -42,11 +44,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 }
 
 async function create(request: IncomingMessage): Promise<Order> {
-  let text = '';
-  for await (const chunk of request.setEncoding('utf8')) text += chunk;
   // The gateway has checked the body against config/schemas/order.json.
-  const { customer, items } = JSON.parse(text);
-  const order: Order = { id: String(orders.size + 1), tenant: tenantOf(request), customer, items };
+  const { customer, items } = JSON.parse(await textOf(request));
+  const id = String(orders.size + 1);
+  const order: Order = { id, tenant: tenantOf(request), customer, items, shipment_id: `S-${id}` };
   orders.set(order.id, order);
   for (const watcher of watchers.clients) watcher.send(JSON.stringify({ event: 'order-created', id: order.id }));
   return order;
