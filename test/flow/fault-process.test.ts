@@ -189,7 +189,8 @@ test('300 sockets that drip their headers are told so and closed, while others a
 });
 
 test('out of file descriptors: refusals with a reason, live probes, and service again afterwards', async (t) => {
-  const { origin, gateway, release } = await hold(t);
+  // Its connections are silent until all of them are there.
+  const { origin, gateway, release } = await hold(t, { gateway: { limits: { header_timeout: '10m' } } });
   const limit = (count: number): Promise<unknown> =>
     promisify(execFile)('prlimit', ['--pid', String(gateway.process.pid), `--nofile=${count}:`]);
   const folder = `/proc/${gateway.process.pid}/fd`;
@@ -231,7 +232,7 @@ test('the wall clock jumps an hour: nothing is refilled, nothing times out, the 
   await gateway.process.writeRoutes({
     version: 1,
     defaults: { auth: 'none', retry: 0 },
-    upstreams: { origin: origin.url, refusing: { targets: refusing, breaker: { min: 1, open: '60s' } } },
+    upstreams: { origin: origin.url, refusing: { targets: refusing, breaker: { min: 1, open: '10m' } } },
     routes: {
       limited: { match: '/limited', to: 'origin', limit: '2/h' },
       broken: { match: '/broken', to: 'refusing' },
