@@ -1,4 +1,5 @@
 // Where a configuration file holds secrets, by its text alone: it is asked of files that do not parse, too. In doubt it is one.
+import { PLAIN_SETTINGS, SECRET_SETTINGS } from '../../integration/credentials/settings.ts';
 import { nearestWord } from '../../schema/suggest.ts';
 import { isSecretName } from '../../telemetry/secrets.ts';
 import { startsOfLines } from '../read/source.ts';
@@ -14,7 +15,12 @@ export interface Span {
 const KEY = /(?<![\w.-])(["']?)([\w.-]+)\1\s*:(?=\s|["'[{&!|>*]|$)/g;
 const PRIVATE_KEY = /-----BEGIN[^-\n]*PRIVATE KEY-----(?:(?!-----END)[\s\S])*/g;
 /** Sections of entries whose names people choose: a route may be called `sessions`. */
-const NAMING = new Set(['plans', 'routes', 'tenants', 'upstreams']);
+const NAMING = new Set(['integrations', 'plans', 'routes', 'tenants', 'upstreams']);
+/** Section → the setting of its entries that holds accounts with third parties. */
+const ACCOUNTS: ReadonlyMap<string, string> = new Map([
+  ['integrations', 'auth'],
+  ['tenants', 'credentials'],
+]);
 const MAP_FOLLOWS = /[ \t]*(?:\{|(?:#[^\n]*)?\r?\n\s*["']?[\w.-]+["']?\s*:)/y;
 
 /** The values below `keys` and below names that tell of a secret, misspelt ones included, and private keys; in order. */
@@ -27,6 +33,7 @@ export function secretSpans(text: string): readonly Span[] {
   let section = '';
   let entryColumn = 0;
   let end = 0;
+  let accountEnd = 0;
   for (const match of text.matchAll(KEY)) {
     const { index } = match;
     if (index < end) continue;
@@ -47,11 +54,25 @@ export function secretSpans(text: string): readonly Span[] {
       known.set(name, isSecret);
     }
     const from = index + match[0].length;
-    if (!isSecret && !(name === 'key' && isBlockScalar(text, from))) continue;
-    if (starts && column === entryColumn && NAMING.has(section) && isSecretName(name) && isMap(text, from)) continue;
-    end = starts
-      ? Math.max(endOfBlock(text, from, column), endOfFlow(text, from, false))
-      : endOfFlow(text, from, isInFlow(before));
+    const endOfValue = (): number =>
+      starts
+        ? Math.max(endOfBlock(text, from, column), endOfFlow(text, from, false))
+        : endOfFlow(text, from, isInFlow(before));
+    if (index < accountEnd) {
+      // In an account everything is one but for what is known not to be.
+      if (PLAIN_SETTINGS.has(name) || isMap(text, from)) continue;
+    } else if (ACCOUNTS.get(section) === name) {
+      if (isMap(text, from)) {
+        accountEnd = endOfValue();
+        continue;
+      }
+    } else {
+      if (!isSecret && !(name === 'key' && isBlockScalar(text, from))) continue;
+      const isEntry = starts && column === entryColumn && NAMING.has(section);
+      // What people describe in a schema may be called `value`.
+      if ((name === 'value' || (isEntry && isSecretName(name))) && isMap(text, from)) continue;
+    }
+    end = endOfValue();
     spans.push({ start: from, end });
   }
   followAliases(text, spans);
@@ -107,7 +128,11 @@ const NOT_MISSPELT = new Set(['auth', 'key']);
 
 function holdsSecret(name: string): boolean {
   if (NOT_MISSPELT.has(name)) return false;
-  return isSecretName(name) || nearestWord(name, ['keys', 'authorization', 'password']) !== undefined;
+  return (
+    SECRET_SETTINGS.has(name) ||
+    isSecretName(name) ||
+    nearestWord(name, ['keys', 'authorization', 'password']) !== undefined
+  );
 }
 
 /** `key: |`: a private key, or what is left of one. */

@@ -1,23 +1,31 @@
 // What of a setting may be shown: the same in `sluice explain` and in the admin API.
+import { SECRET_SETTINGS } from '../../integration/credentials/settings.ts';
 import type { LeafSetting } from '../../schema/node.ts';
 import { isSecretName, REDACTED } from '../../telemetry/secrets.ts';
 
 /** Settings below which a user's own names stand: of headers and of query parameters. */
 const NAMED_BY_USERS = new Set(['headers', 'query']);
+/** Settings below which the secrets of accounts with third parties stand. */
+const ACCOUNTS = new Set(['auth', 'credentials']);
 
 /**
- * A value as written, unless it is a secret: one that came out of a reference, a tenant's key, a private key, or what stands
- * under a name that promises one; of the options of a module, those are left out.
+ * A value as written, unless it is a secret: one that came out of a reference, a tenant's key, a private key, what proves to a
+ * third party who we are, or what stands under a name that promises one; of the options of a module, those are left out.
  *
  * @param path names from the entry of the file down to the value: `headers`, `request`, `set`, `authorization`
  */
 export function shownText(leaf: LeafSetting, path: readonly string[]): string {
   const { secret, text } = leaf;
-  if (secret || path.includes('keys') || isNamedSecret(path) || PRIVATE_KEY.test(text)) return REDACTED;
+  if (secret || path.includes('keys') || isOfAccount(path) || isNamedSecret(path) || PRIVATE_KEY.test(text))
+    return REDACTED;
   return /^[[{]/.test(text) ? withoutNamedSecrets(text) : text;
 }
 
 const PRIVATE_KEY = /-----BEGIN[^-]*PRIVATE KEY/;
+
+function isOfAccount(path: readonly string[]): boolean {
+  return SECRET_SETTINGS.has(path.at(-1) ?? '') && path.some((name) => ACCOUNTS.has(name));
+}
 
 function isNamedSecret(path: readonly string[]): boolean {
   return path.some((name) => NAMED_BY_USERS.has(name)) && isSecretName(path.at(-1) ?? '');

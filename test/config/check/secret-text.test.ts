@@ -51,6 +51,17 @@ describe('lines with a secret', () => {
     'keys behind an alias, in a block':
       'tenants:\n  ann:\n    roles: &k\n      - K3Y\n    plan: pro\n  bob: { keys: [x, *k] }',
     'keys behind an alias of an alias': 'tenants:\n  ann: { plan: pro, roles: &a [&b K3Y] }\n  bob:\n    keys: *a\n',
+    'a bearer token': 'integrations:\n  a: { auth: { bearer: K3Y }, plan: pro }',
+    'a bearer token outside of an account': '{ integrations: { a: { auth: { bearer: K3Y }, plan: pro } } }',
+    'a misspelt setting of an account': 'integrations:\n  a:\n    auth: { beerer: K3Y }\n    plan: pro',
+    'the header of an account':
+      'integrations:\n  a:\n    auth:\n      header:\n        name: x\n        vlaue: K3Y\n    plan: pro',
+    'the value of a header, outside of an account': 'header: { name: x, value: K3Y }\nplan: pro',
+    'an account in one word': 'integrations:\n  a:\n    auth: K3Y\n    plan: pro',
+    'an account in two words': 'integrations:\n  a: { auth: { basic: "me:K3Y" }, plan: pro }',
+    'an account of a tenant':
+      'tenants:\n  bob:\n    credentials:\n      a: { hmac: { secret: K3Y } }\n      b: K3Y\n    plan: pro',
+    'an account behind an alias': 'x: &a\n  user: K3Y\nintegrations:\n  a: { auth: *a, plan: pro }',
     'a private key without its beginning': 'tls:\n  key: |\n    K3Y\nplan: pro',
   };
   for (const [what, text] of Object.entries(spellings)) {
@@ -68,6 +79,17 @@ describe('lines with a secret', () => {
     assert.match(shownLines(text), /bob: \{ keys: "\$\{env:BOB\}", plan: pro \}/);
     assert.match(shownLines(text), /match: GET \/a/);
     assert.match(shownLines(text), /roles: \[r\]/);
+  });
+});
+
+describe('lines without a secret', () => {
+  it('show what of an account is none, and what a schema calls a value', () => {
+    const text =
+      'integrations:\n  carrier:\n    auth:\n      oauth2: { token_url: https://id, client_id: us, clent_auth: x, scope: rates }\n' +
+      'tenants:\n  bob: { credentials: { carrier: { header: { name: x-api-key } } } }\n' +
+      'routes:\n  session: { body: { properties: { value: { type: number } } } }';
+    const shown = shownLines(text);
+    for (const plain of ['https://id', 'us', 'rates', 'x-api-key', 'number']) assert.ok(shown.includes(plain), plain);
   });
 });
 
