@@ -13,7 +13,8 @@ prom-client's \`process_*\` and \`nodejs_*\`.
 | label | what it says |
 |---|---|
 | \`route\` | name of the route; \`_unmatched\` for requests that no route took |
-| \`upstream\` | name of the upstream; of a breaker also \`route:NAME\`, for one that a route has of its own |
+| \`upstream\` | name of the upstream or integration; of a breaker also \`route:NAME\`, for one that a route has of its own |
+| \`integration\` | name of the integration |
 | \`tenant\` | the tenant's id; \`_other\` beyond \`metrics.tenants\` of them |
 | \`method\` | of the request; \`_OTHER\` for unusual ones, and for those beyond a route's limit of series |
 | \`code\`, \`class\` | status of the answer, \`200\` or \`2xx\`; 499 when the client left before it was complete |

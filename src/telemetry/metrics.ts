@@ -4,6 +4,7 @@ import { expose } from './exposition.ts';
 import type { ExpositionFormat, Family } from './families.ts';
 import { FamilyGroup } from './family-group.ts';
 import type { Counter, Histogram } from './instruments.ts';
+import { IntegrationFamilies, IntegrationMetrics } from './integration-metrics.ts';
 import { EventLoopLag, processRegistry } from './process-metrics.ts';
 import { RouteFamilies, RouteMetrics } from './route-metrics.ts';
 import { TenantMetrics } from './tenant-metrics.ts';
@@ -25,6 +26,7 @@ export interface MetricsSettings {
 export interface KnownNames {
   readonly routes: { has(name: string): boolean };
   readonly upstreams: { has(name: string): boolean };
+  readonly integrations: { has(name: string): boolean };
   /** Labels of breakers: names of upstreams, or `route:NAME`. */
   readonly breakers: { has(label: string): boolean };
   readonly tenants: { has(id: string): boolean };
@@ -91,11 +93,13 @@ export class Metrics {
   readonly #routeFamilies = new RouteFamilies(this.registry, this.#gateway.folded);
   readonly #upstreamFamilies = new UpstreamFamilies(this.registry);
   readonly #breakerFamilies = new BreakerFamilies(this.registry);
+  readonly #integrationFamilies = new IntegrationFamilies(this.registry);
   readonly #lag: EventLoopLag;
 
   readonly #routes = new Map<string, RouteMetrics>();
   readonly #upstreams = new Map<string, UpstreamMetrics>();
   readonly #breakers = new Map<string, BreakerMetrics>();
+  readonly #integrations = new Map<string, IntegrationMetrics>();
   readonly #tenants = new Map<string, TenantMetrics>();
   readonly #otherTenants: TenantMetrics;
   readonly #tenantsFolded: Counter;
@@ -121,9 +125,13 @@ export class Metrics {
 
   /** Every family, as a scrape shows them. */
   get families(): readonly Family[] {
-    return [this.#routeFamilies, this.#upstreamFamilies, this.#breakerFamilies, this.#gateway].flatMap(
-      ({ all }) => all,
-    );
+    return [
+      this.#routeFamilies,
+      this.#upstreamFamilies,
+      this.#breakerFamilies,
+      this.#integrationFamilies,
+      this.#gateway,
+    ].flatMap(({ all }) => all);
   }
 
   /** A route's series, from 0 for the successes of `methods`. At load. */
@@ -146,6 +154,16 @@ export class Metrics {
       this.#upstreams.set(name, upstream);
     }
     return upstream;
+  }
+
+  /** What only an integration has; its attempts are counted as those of an upstream. At load. */
+  integration(name: string): IntegrationMetrics {
+    let integration = this.#integrations.get(name);
+    if (integration === undefined) {
+      integration = new IntegrationMetrics(name, this.#integrationFamilies);
+      this.#integrations.set(name, integration);
+    }
+    return integration;
   }
 
   /** At load; `label` is the name of an upstream, or `route:NAME`. */
@@ -202,6 +220,7 @@ export class Metrics {
   retain(known: KnownNames): void {
     removeUnknown(this.#routes, known.routes);
     removeUnknown(this.#breakers, known.breakers);
+    removeUnknown(this.#integrations, known.integrations);
     removeUnknown(this.#tenants, known.tenants);
     this.#knownTenants = known.tenants;
     for (const name of removeUnknown(this.#upstreams, known.upstreams))

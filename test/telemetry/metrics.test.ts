@@ -144,11 +144,11 @@ test('a name keeps its series over reloads, and loses them when the snapshot no 
   metrics.upstreamCertificate('legacy', 0);
   assert.equal(metrics.route('old'), route);
   assert.equal(metrics.upstream('legacy'), upstream);
-  metrics.retain({ routes: ALL, upstreams: ALL, breakers: ALL, tenants: ALL });
+  metrics.retain({ routes: ALL, upstreams: ALL, integrations: ALL, breakers: ALL, tenants: ALL });
   assert.ok((await series('"old"')).length > 0);
 
   const none = { has: () => false };
-  metrics.retain({ routes: none, upstreams: none, breakers: none, tenants: none });
+  metrics.retain({ routes: none, upstreams: none, integrations: none, breakers: none, tenants: none });
   route.finish('GET', 200, 'upstream', 1, 0, 0);
   route.drift('/late', 'type').value++;
   upstream.attemptFinished(1);
@@ -237,6 +237,10 @@ const PUBLISHED: Readonly<Record<string, readonly [type: string, ...labels: stri
   sluice_limiter_decisions_total: ['counter', 'route', 'policy', 'decision'],
   sluice_metrics_series_dropped_total: ['counter', 'metric'],
   sluice_overhead_duration_seconds: ['histogram'],
+  sluice_pace_pauses_total: ['counter', 'integration'],
+  sluice_pace_queue_depth: ['gauge', 'integration'],
+  sluice_pace_refused_total: ['counter', 'integration', 'reason'],
+  sluice_pace_wait_seconds: ['histogram', 'integration'],
   sluice_retries_total: ['counter', 'upstream', 'outcome'],
   sluice_tenant_requests_total: ['counter', 'tenant', 'outcome'],
   sluice_upstream_attempt_duration_seconds: ['histogram', 'upstream'],
@@ -252,7 +256,7 @@ test('each published metric keeps its name, its type and its labels', () => {
 
 test('no tenant, path, key or user is on a histogram', () => {
   const labels = metrics.families.flatMap((family) => (family.type === 'histogram' ? family.labels : []));
-  assert.deepEqual([...new Set(labels)].toSorted(), ['class', 'route', 'upstream']);
+  assert.deepEqual([...new Set(labels)].toSorted(), ['class', 'integration', 'route', 'upstream']);
 });
 
 test('histograms keep their buckets', async () => {
