@@ -37,6 +37,8 @@ export interface Env {
   readonly route: string;
   /** Whether the route identifies its caller (`auth` is not `none`). */
   readonly authenticated: boolean;
+  /** Whether answers are made here, of those of third parties, and not passed through. */
+  readonly facade: boolean;
   readonly tenants: TenantTable;
   /** Names of the path parameters of the route, in the order of `x.params`. */
   readonly params: readonly string[];

@@ -4,9 +4,9 @@ import { defineProblem, type Problem } from '../exchange/problem.ts';
 import { Contract } from '../json/contract.ts';
 import { isJsonType, isPlain } from '../json/media-type.ts';
 import { scanJson } from '../json/scan.ts';
-import { schemaSource } from '../json/source.ts';
 import * as s from '../schema/schema.ts';
 import { definePolicy, type Env, type Policy, type Verdict } from './policy.ts';
+import { checkResponse, responseSchema } from './response-settings.ts';
 
 const RESPONSE_INVALID = defineProblem(
   'response.invalid',
@@ -34,28 +34,13 @@ const MAX_INSPECTED_BYTES = 1_048_576;
  */
 export const response = definePolicy({
   name: 'response',
-  summary: 'Validates the upstream’s JSON answers against a JSON Schema',
-  schema: s.optional(
-    s.object(
-      {
-        schema: schemaSource({ doc: 'JSON Schema 2020-12 of the answer: in place, or a file', reading: 'exact' }),
-        on_fail: s.choice(['report', 'reject'], {
-          doc: 'report: count and log; reject: answer 502 instead',
-          default: 'report',
-        }),
-        sample: s.optional(s.percent({ doc: 'Share of the answers looked at; with report, 10% unless set' })),
-      },
-      { doc: 'Contract of the upstream’s answers', name: 'response', reserved: ['body', 'xml'] },
-    ),
-  ),
+  summary: 'Validates JSON answers against a JSON Schema, and makes ours of a third party’s',
+  schema: s.optional(responseSchema),
   problems: [RESPONSE_INVALID, RESPONSE_UNCHECKABLE],
-  check(settings) {
-    if (settings?.on_fail !== 'reject' || settings.sample === undefined || settings.sample === 1) return [];
-    const message = 'a sample would let broken answers through: with "reject" every answer is checked';
-    return [{ path: ['sample'], code: 'response-sample', message, hint: 'remove it, or use on_fail: report' }];
-  },
+  check: (settings) => (settings === undefined ? [] : checkResponse(settings)),
   async create(settings, env) {
-    if (settings === undefined) return undefined;
+    // A facade holds a third party's answer to it before it maps it.
+    if (settings?.schema === undefined || env.facade) return undefined;
     const compiled = await env.schemas.compile(settings.schema, (issue, at) => {
       env.report(issue, at);
     });

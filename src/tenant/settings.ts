@@ -26,8 +26,14 @@ const planSchema = s.object(
     limit: s.optional(ratesSchema),
     burst: burstSchema,
     concurrency: s.optional(s.integer({ doc: 'Requests in flight per tenant, over all routes', min: 1 })),
+    priority: s.integer({
+      doc: 'Whose calls to a third party go first while calls wait for it: those of the higher number',
+      default: 5,
+      min: 0,
+      max: 9,
+    }),
   },
-  { doc: 'What a tenant has bought', name: 'plan', reserved: ['priority'] },
+  { doc: 'What a tenant has bought', name: 'plan' },
 );
 
 const overrideSchema = s.short(
@@ -39,37 +45,44 @@ const overrideSchema = s.short(
 /** Headers that frame or route a message: a tenant's settings must not change them (RFC 9110 §7.6.1). */
 const FRAMING = /^(connection|content-length|expect|host|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade)$/i;
 
-const tenantSchema = s.object(
-  {
-    plan: s.optional(s.string({ doc: 'Name of its plan' })),
-    keys: s.list(keySchema, { doc: 'Its API keys; two while one replaces the other', single: true, default: [] }),
-    roles: s.list(s.string({ doc: 'A role that routes may ask for' }), { doc: 'What it may do', default: [] }),
-    headers: s.record(
-      s.string({
-        doc: 'Value of the header',
-        pattern: /[\t\x20-\x7e\x80-\xff]*/,
-        expected: 'a header value: no line breaks or control characters',
-      }),
-      {
-        doc: 'Headers added to its requests to upstreams',
-        key: { pattern: /[!#$%&'*+.^_`|~0-9A-Za-z-]+/, expected: 'the name of a header' },
-        default: {},
-      },
-    ),
-    limits: s.record(overrideSchema, { doc: "Route name → what replaces that route's own limit", default: {} }),
-    disabled: s.boolean({ doc: 'Refuses all its requests', default: false }),
-  },
-  { doc: 'Who may call', name: 'tenant', reserved: ['credentials'] },
-);
+const tenantFields = {
+  plan: s.optional(s.string({ doc: 'Name of its plan' })),
+  keys: s.list(keySchema, { doc: 'Its API keys; two while one replaces the other', single: true, default: [] }),
+  roles: s.list(s.string({ doc: 'A role that routes may ask for' }), { doc: 'What it may do', default: [] }),
+  headers: s.record(
+    s.string({
+      doc: 'Value of the header',
+      pattern: /[\t\x20-\x7e\x80-\xff]*/,
+      expected: 'a header value: no line breaks or control characters',
+    }),
+    {
+      doc: 'Headers added to its requests to upstreams',
+      key: { pattern: /[!#$%&'*+.^_`|~0-9A-Za-z-]+/, expected: 'the name of a header' },
+      default: {},
+    },
+  ),
+  limits: s.record(overrideSchema, { doc: "Route name → what replaces that route's own limit", default: {} }),
+  disabled: s.boolean({ doc: 'Refuses all its requests', default: false }),
+};
 
 /** `plans:` of routes.yaml. */
 export const plansSchema = s.record(planSchema, { doc: 'What tenants have bought', key: name('plan'), default: {} });
 
-/** `tenants:` of routes.yaml. */
-export const tenantsSchema = s.record(tenantSchema, { doc: 'Who may call', key: name('tenant'), default: {} });
+type TenantFields = typeof tenantFields;
+export type TenantSettings = { readonly [Name in keyof TenantFields]: s.Infer<TenantFields[Name]> };
+
+/**
+ * `tenants:` of routes.yaml.
+ * @param credentials what a tenant may say of its accounts with third parties, of which this folder knows nothing
+ */
+export function tenantsSchemaWith<Credentials>(
+  credentials: s.Schema<Credentials>,
+): s.Schema<ReadonlyMap<string, TenantSettings & { readonly credentials: Credentials }>> {
+  const tenant = s.object({ ...tenantFields, credentials }, { doc: 'Who may call', name: 'tenant' });
+  return s.record(tenant, { doc: 'Who may call', key: name('tenant'), default: {} });
+}
 
 export type PlanSettings = s.Infer<typeof planSchema>;
-export type TenantSettings = s.Infer<typeof tenantSchema>;
 
 /**
  * Rules across the rates of one limit.

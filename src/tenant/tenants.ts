@@ -10,6 +10,8 @@ export interface Plan {
   readonly burst: number | undefined;
   /** Requests in flight per tenant, over all routes. */
   readonly concurrency: number | undefined;
+  /** 0 to 9: whose calls to a third party go first while calls wait for it. */
+  readonly priority: number;
 }
 
 export interface Tenant {
@@ -86,7 +88,7 @@ export function buildTenants(
 
 function buildPlans(plans: ReadonlyMap<string, PlanSettings>, issues: Issue[]): ReadonlyMap<string, Plan> {
   const table = new Map<string, Plan>();
-  for (const [name, { limit = [], burst, concurrency }] of plans) {
+  for (const [name, { limit = [], burst, concurrency, priority }] of plans) {
     const path = ['plans', name];
     issues.push(...rateIssues(limit, burst, { path, field: 'limit' }));
     if (burst !== undefined && limit.length === 0) {
@@ -96,7 +98,7 @@ function buildPlans(plans: ReadonlyMap<string, PlanSettings>, issues: Issue[]): 
         message: 'a burst needs a `limit` it belongs to',
       });
     }
-    table.set(name, { name, limit, burst, concurrency });
+    table.set(name, { name, limit, burst, concurrency, priority });
   }
   return table;
 }

@@ -6,7 +6,7 @@ import { onExchange } from '../support/policies.ts';
 
 const tenant: NonNullable<Exchange['tenant']> = {
   id: 'acme',
-  plan: { name: 'pro', limit: [], burst: undefined, concurrency: undefined },
+  plan: { name: 'pro', limit: [], burst: undefined, concurrency: undefined, priority: 5 },
   roles: new Set(),
   headers: [],
   limits: new Map(),

@@ -1,8 +1,9 @@
 // Reads a value written as YAML by a schema, the way a configuration is read.
 import { type Finding, Findings } from '../../src/config/check/finding.ts';
+import { tenantsSchema } from '../../src/config/format/tenants.ts';
 import { readYaml } from '../../src/config/read/yaml.ts';
 import type { Node, Schema, Setting } from '../../src/schema/schema.ts';
-import { plansSchema, tenantsSchema } from '../../src/tenant/settings.ts';
+import { plansSchema } from '../../src/tenant/settings.ts';
 import { buildTenants, type TenantTable } from '../../src/tenant/tenants.ts';
 
 export interface Reading<T> {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { plansSchema, tenantsSchema } from '../../src/tenant/settings.ts';
+import { tenantsSchema } from '../../src/config/format/tenants.ts';
+import { plansSchema } from '../../src/tenant/settings.ts';
 import { buildTenants } from '../../src/tenant/tenants.ts';
 import { reading, settingsOf, tenantsOf } from '../support/reading.ts';
 
@@ -102,12 +103,19 @@ test('what does not add up is an issue at its place', () => {
   assert.match(issuesOf('{}', '{ a: { headers: { Content-Length: 3 } } }').join(), /a.headers.Content-Length/);
 });
 
-test('settings of a later version are unknown keys', () => {
+test('what is no setting of a plan or tenant is refused', () => {
   assert.match(reading(plansSchema, '{ p: { limit: 1M/month } }').told.join(), /not a rate/);
-  assert.match(reading(plansSchema, '{ p: { priority: 5 } }').told.join(), /"priority" is not a plan setting/);
-  assert.match(reading(tenantsSchema, '{ a: { credentials: {} } }').told.join(), /"credentials" is not a tenant/);
   assert.match(reading(tenantsSchema, '{ "_other": {} }').told.join(), /not the name of a tenant/);
   assert.match(reading(tenantsSchema, '{ a: { headers: { "x": "a\\r\\nb: c" } } }').told.join(), /header value/);
+});
+
+test('a plan says whose calls to a third party go first', () => {
+  const table = tenantsOf('{ acme: { plan: pro }, bolt: { plan: basic } }', '{ pro: { priority: 9 }, basic: {} }');
+  assert.deepEqual(
+    ['acme', 'bolt'].map((id) => table.get(id)?.plan?.priority),
+    [9, 5],
+  );
+  assert.match(reading(plansSchema, '{ p: { priority: 10 } }').told.join(), /10 is too large \(the most is 9\)/);
 });
 
 test('names that objects are born with are only names', () => {

@@ -4,6 +4,7 @@ import type { LeafSetting, Place } from '../../schema/node.ts';
 import { leaves } from '../../schema/settings.ts';
 import { shownText } from '../explain/redact.ts';
 import {
+  destinationsOf,
   type Entry,
   isAuthenticated,
   isSet,
@@ -12,6 +13,7 @@ import {
   type RoutesConfig,
   settingAt,
 } from '../format/routes-config.ts';
+import { auditIntegrations } from './audit-integrations.ts';
 import { auditOverlaps } from './audit-overlaps.ts';
 import { type Finding, Findings } from './finding.ts';
 import { schemasOf } from './schemas.ts';
@@ -32,14 +34,15 @@ export async function audit(config: RoutesConfig, schemas: SchemaCompiler): Prom
   };
   const everyPlanLimits = planLimits(config);
   for (const route of config.routes.values()) {
-    auditAccess(route, everyPlanLimits, warn);
+    auditAccess(route, config, everyPlanLimits, warn);
     auditTimes(route, config, warn);
     auditRetries(route, warn);
     await auditSchemas(route, schemas, warn);
   }
-  for (const entries of [config.routes, config.tenants, config.upstreams]) {
+  for (const entries of [config.routes, config.tenants, config.upstreams, config.integrations]) {
     for (const entry of entries.values()) auditSecrets(entry, warn);
   }
+  auditIntegrations(config, warn);
   auditUnused(config, warn);
   auditOverlaps(config, warn);
   return findings.all;
@@ -54,30 +57,49 @@ function planLimits(config: RoutesConfig): boolean {
   });
 }
 
-function auditAccess(route: RouteConfig, everyPlanLimits: boolean, warn: Warn): void {
+function auditAccess(route: RouteConfig, config: RoutesConfig, everyPlanLimits: boolean, warn: Warn): void {
   const open = !isAuthenticated(route);
   if (open) warn(placeOf(route, ['auth']), 'open-route', `"${route.name}" is open to anyone`);
   if (isSet(route, 'limit') || (!open && everyPlanLimits)) return;
+  const hint = 'add a limit, such as limit: 10/s';
+  const vendor = destinationsOf(route).find(({ to }) => config.integrations.has(to));
+  if (open && vendor !== undefined) {
+    const message = `"${route.name}": anyone can use up what "${vendor.to}" grants, and no limit holds them back`;
+    warn(placeOf(route, ['limit']), 'open-integration', message, hint);
+    return;
+  }
   const who = open ? 'no limit holds anyone back' : 'no limit holds a tenant without a limited plan back';
-  warn(placeOf(route, ['limit']), 'no-limit', `"${route.name}": ${who}`, 'add a limit, such as limit: 10/s');
+  warn(placeOf(route, ['limit']), 'no-limit', `"${route.name}": ${who}`, hint);
 }
 
 function auditTimes(route: RouteConfig, config: RoutesConfig, warn: Warn): void {
-  const { timeout, retry } = route.core;
-  const answerMs = timeout?.answer ?? null;
+  const { core, parts } = route;
+  const answerMs = core.timeout?.answer ?? null;
   if (answerMs === null) {
     warn(placeOf(route, ['timeout', 'answer']), 'no-timeout', `"${route.name}" may wait for its answer for ever`);
     return;
   }
-  const upstream = config.upstreams.get(route.core.to);
-  const tryMs = upstream?.settings.timeout.try ?? null;
-  const written = upstream && settingAt(upstream.tree, ['timeout', 'try'])?.at !== 'default';
+  if (core.to !== undefined) auditTries(route, core.to, core.retry, answerMs, config, warn);
+  for (const { settings, retry } of parts.values()) auditTries(route, settings.to, retry, answerMs, config, warn);
+}
+
+function auditTries(
+  route: RouteConfig,
+  to: string,
+  retry: RouteConfig['core']['retry'],
+  answerMs: number,
+  config: RoutesConfig,
+  warn: Warn,
+): void {
+  const called = config.upstreams.get(to) ?? config.integrations.get(to);
+  const tryMs = called?.settings.timeout.try ?? null;
+  const written = called && settingAt(called.tree, ['timeout', 'try'])?.at !== 'default';
   const least = retry.max * retry.backoff.baseMs;
   if (retry.max === 0) return;
   // Built-in values do not fit every timeout, and are cut off by it: only what somebody wrote is somebody's mistake.
   const needed = tryMs !== null && written && retry.when.includes('timeout') ? (retry.max + 1) * tryMs + least : least;
   if (needed <= answerMs) return;
-  const message = `${retry.max + 1} attempts at "${route.core.to}" can take ${seconds(needed)}, and the timeout is ${seconds(answerMs)}`;
+  const message = `${retry.max + 1} attempts at "${to}" can take ${seconds(needed)}, and the timeout is ${seconds(answerMs)}`;
   warn(
     placeOf(route, ['retry']),
     'retry-outlives-timeout',
@@ -95,7 +117,9 @@ const UNSAFE_TO_REPEAT = ['POST', 'PATCH'];
 
 function auditRetries(route: RouteConfig, warn: Warn): void {
   if (!route.own.entries.has('retry') || route.core.retry.max === 0) return;
-  const method = route.core.match.methods?.find((each) => UNSAFE_TO_REPEAT.includes(each));
+  const sent = route.core.request?.method;
+  const methods = sent === undefined ? route.core.match.methods : [sent];
+  const method = methods?.find((each) => UNSAFE_TO_REPEAT.includes(each));
   if (method === undefined) return;
   warn(
     placeOf(route, ['retry']),
@@ -133,7 +157,8 @@ function auditSecrets(entry: Entry, warn: Warn): void {
   for (const [path, leaf] of leaves(entry.tree)) {
     if (leaf.at === 'default' || leaf.secret || shownText(leaf, path) === leaf.text) continue;
     const isKey = path[0] === 'keys';
-    if (isKey ? /^sha256:/i.test(leaf.text) : isTemplate(leaf)) continue;
+    const mayBeTemplate = path[0] !== 'auth' && path[0] !== 'credentials';
+    if (isKey ? /^sha256:/i.test(leaf.text) : mayBeTemplate && isTemplate(leaf)) continue;
     const message = isKey
       ? `a key of "${entry.name}" stands here in clear text`
       : `${path.at(-1)} holds a secret in clear text`;
@@ -149,9 +174,14 @@ function isTemplate({ value, text }: LeafSetting): boolean {
 }
 
 function auditUnused(config: RoutesConfig, warn: Warn): void {
-  const upstreams = new Set(Array.from(config.routes.values(), (route) => route.core.to));
-  for (const upstream of config.upstreams.values()) {
-    if (!upstreams.has(upstream.name)) warn(upstream.at, 'unused-upstream', `no route leads to "${upstream.name}"`);
+  const called = new Set(Array.from(config.routes.values(), destinationsOf).flatMap((all) => all.map(({ to }) => to)));
+  for (const [kind, entries] of [
+    ['upstream', config.upstreams],
+    ['integration', config.integrations],
+  ] as const) {
+    for (const { name, at } of entries.values()) {
+      if (!called.has(name)) warn(at, `unused-${kind}`, `no route leads to "${name}"`);
+    }
   }
   const plans = new Set(Array.from(config.tenants.values(), (tenant) => tenant.settings.plan));
   for (const plan of config.plans.values()) {

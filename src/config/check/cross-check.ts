@@ -3,10 +3,11 @@
 import { relative } from 'node:path';
 import { policies } from '../../policies/index.ts';
 import { MatchTable } from '../../route/table.ts';
-import type { MapEntry, Node, Place } from '../../schema/node.ts';
+import type { Node, Place } from '../../schema/node.ts';
 import { didYouMean } from '../../schema/suggest.ts';
 import { isAuthenticated, isSet, placeOf, type RouteConfig, type RoutesConfig } from '../format/routes-config.ts';
 import type { Names } from '../load/assemble.ts';
+import { checkCalled } from './check-calls.ts';
 import type { Findings } from './finding.ts';
 
 /**
@@ -18,33 +19,15 @@ export function crossCheck(config: RoutesConfig, root: Node, names: Names, findi
   const declared = (section: string) => names.get(section) ?? NO_NAMES;
   checkConflicts(config, findings);
   for (const route of config.routes.values()) {
-    checkUpstream(route.core.to, placeOf(route, ['to']), declared('upstreams'), findings);
     checkExclusions(route, findings);
     checkFallback(route, findings);
     checkWebSocket(route, findings);
   }
-  for (const { key, value } of entriesOf(entryOf(root, 'routes'))) {
-    const to = config.routes.has(key) ? undefined : entryOf(value, 'to');
-    if (to?.kind === 'scalar' && to.text !== '') checkUpstream(to.text, to.at, declared('upstreams'), findings);
-  }
+  checkCalled(config, root, names, findings);
   checkOverrides(config, declared('routes'), findings);
 }
 
 const NO_NAMES: ReadonlyMap<string, Place> = new Map();
-
-function checkUpstream(to: string, at: Place, upstreams: ReadonlyMap<string, Place>, findings: Findings): void {
-  if (upstreams.has(to)) return;
-  const hint = didYouMean(to, upstreams.keys()) ?? 'name it under `upstreams`';
-  findings.add(at, 'unknown-upstream', `there is no upstream "${to}"`, hint);
-}
-
-function entriesOf(node: Node | undefined): readonly MapEntry[] {
-  return node?.kind === 'map' ? node.entries : [];
-}
-
-function entryOf(node: Node, key: string): Node | undefined {
-  return entriesOf(node).find((entry) => entry.key === key)?.value;
-}
 
 function checkConflicts(config: RoutesConfig, findings: Findings): void {
   const entries = Array.from(config.routes.values(), (route) => ({

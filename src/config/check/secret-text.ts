@@ -1,5 +1,5 @@
 // Where a configuration file holds secrets, by its text alone: it is asked of files that do not parse, too. In doubt it is one.
-import { PLAIN_SETTINGS, SECRET_SETTINGS } from '../../integration/credentials/settings.ts';
+import { PER_TENANT, PLAIN_SETTINGS, SECRET_SETTINGS } from '../../integration/credentials/settings.ts';
 import { nearestWord } from '../../schema/suggest.ts';
 import { isSecretName } from '../../telemetry/secrets.ts';
 import { startsOfLines } from '../read/source.ts';
@@ -21,6 +21,9 @@ const ACCOUNTS: ReadonlyMap<string, string> = new Map([
   ['integrations', 'auth'],
   ['tenants', 'credentials'],
 ]);
+/** Words that stand for an account, and are none. */
+const NO_ACCOUNT = new RegExp(`^\\s*(["']?)(?:${PER_TENANT}|none)\\1(?=[\\s,}#]|$)`);
+const LONGEST_NO_ACCOUNT = 64;
 const MAP_FOLLOWS = /[ \t]*(?:\{|(?:#[^\n]*)?\r?\n\s*["']?[\w.-]+["']?\s*:)/y;
 
 /** The values below `keys` and below names that tell of a secret, misspelt ones included, and private keys; in order. */
@@ -62,6 +65,7 @@ export function secretSpans(text: string): readonly Span[] {
       // In an account everything is one but for what is known not to be.
       if (PLAIN_SETTINGS.has(name) || isMap(text, from)) continue;
     } else if (ACCOUNTS.get(section) === name) {
+      if (NO_ACCOUNT.test(text.slice(from, from + LONGEST_NO_ACCOUNT))) continue;
       if (isMap(text, from)) {
         accountEnd = endOfValue();
         continue;

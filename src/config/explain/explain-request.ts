@@ -12,7 +12,7 @@ export interface RequestExplanation {
   /** Routes that come near, and why each is not the one. */
   readonly others: readonly MatchReason[];
   readonly policies: Explanation['policies'];
-  /** `401: no API key`, or `goes to orders`. */
+  /** `401: no API key`, `goes to orders`, or `calls carrier: POST https://api.example/rates`. */
   readonly outcome: string;
 }
 
@@ -30,9 +30,37 @@ export function explainRequest(config: RoutesConfig, request: MatchRequest, tena
   const { tenants, tenantTable } = config;
   const named = tenant && tenantTable.get(tenant.name);
   const caller = named ?? callerOf(request, tenantTable);
-  const outcome = refusalOf(route, request, caller) ?? `goes to ${route.core.to}, unless a policy refuses it`;
+  const outcome = refusalOf(route, request, caller) ?? `${whereTo(config, route, request)}, unless a policy refuses it`;
   const known = typeof caller === 'string' ? undefined : tenants.get(caller.id);
   return { route: route.name, others, policies: activePolicies(config, route, known), outcome };
+}
+
+/** What is called, as far as it is written down: placeholders are filled in by the gateway only. */
+function whereTo(config: RoutesConfig, { core, parts }: RouteConfig, request: MatchRequest): string {
+  const target = ({ to, method, path = request.path }: Called) => {
+    const base = config.integrations.get(to)?.settings.url.href ?? '';
+    return `${to}: ${method ?? methodOf(request)} ${base}${path}`;
+  };
+  const { to = '' } = core;
+  if (parts.size > 0) return `calls ${Array.from(parts.values(), ({ settings }) => target(settings)).join(', ')}`;
+  if (!config.integrations.has(to)) return `goes to ${to}`;
+  const { method, path, body, xml, soap } = core.request ?? {};
+  const isFilled = body !== undefined || xml !== undefined || soap !== undefined;
+  const made = isFilled && !WITH_BODY.has(request.method) ? 'POST' : undefined;
+  return `calls ${target({ to, method: method ?? made, path })}`;
+}
+
+interface Called {
+  readonly to: string;
+  readonly method: string | undefined;
+  readonly path: string | undefined;
+}
+
+const WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
+
+/** What answers HEAD is asked with GET. */
+function methodOf({ method }: MatchRequest): string {
+  return method === 'HEAD' ? 'GET' : method;
 }
 
 function unmatched({ path }: MatchRequest, allow: readonly string[], others: readonly MatchReason[]): string {

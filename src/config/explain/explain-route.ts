@@ -4,6 +4,7 @@ import { limit as limitPolicy } from '../../policies/limit.ts';
 import type { Origin, Setting } from '../../schema/node.ts';
 import type { Rate } from '../../schema/units.ts';
 import {
+  destinationsOf,
   isAuthenticated,
   isSet,
   type RouteConfig,
@@ -36,31 +37,50 @@ export interface ExplainedPolicy {
   readonly problems: readonly string[];
 }
 
+/** What a route calls, with every effective value of it. */
+export interface ExplainedDestination {
+  /** `call` is one of the route's `calls`: how it is attempted. */
+  readonly kind: 'call' | 'upstream' | 'integration';
+  readonly name: string;
+  readonly settings: readonly ExplainedValue[];
+}
+
 export interface Explanation {
   readonly route: string;
   readonly at: string;
-  readonly to: string;
+  /** The upstreams and integrations that it calls. */
+  readonly to: readonly string[];
   readonly tenant: string | undefined;
   /** Those that do something here, in the order in which requests pass them. */
   readonly policies: readonly ExplainedPolicy[];
   readonly limits: readonly ExplainedLimit[];
   readonly settings: readonly ExplainedValue[];
-  readonly upstream: readonly ExplainedValue[];
+  readonly called: readonly ExplainedDestination[];
 }
 
 /** Explains a route, for one tenant when there is one. */
 export function explainRoute(config: RoutesConfig, route: RouteConfig, tenant?: TenantConfig): Explanation {
-  const upstream = config.upstreams.get(route.core.to);
+  const to = [...new Set(destinationsOf(route).map((each) => each.to))];
   return {
     route: route.name,
     at: whence(route.at),
-    to: route.core.to,
+    to,
     tenant: tenant?.name,
     policies: activePolicies(config, route, tenant),
     limits: explainLimits(config, route, tenant),
     settings: flatten(route.tree),
-    upstream: upstream === undefined ? [] : flatten(upstream.tree),
+    called: [
+      ...Array.from(route.parts, ([name, { tree }]) => ({ kind: 'call' as const, name, settings: flatten(tree) })),
+      ...to.flatMap((name) => explainDestination(config, name)),
+    ],
   };
+}
+
+function explainDestination({ upstreams, integrations }: RoutesConfig, name: string): readonly ExplainedDestination[] {
+  const upstream = upstreams.get(name);
+  if (upstream !== undefined) return [{ kind: 'upstream', name, settings: flatten(upstream.tree) }];
+  const integration = integrations.get(name);
+  return integration === undefined ? [] : [{ kind: 'integration', name, settings: flatten(integration.tree) }];
 }
 
 /** The policies that a request to `route` passes, in order; those of any plan, unless it is known whose the request is. */
@@ -156,17 +176,21 @@ export function explanationText(explanation: Explanation): string {
   const { route, at, to, tenant } = explanation;
   const of = tenant === undefined ? '' : ` for ${tenant}`;
   const sections = [
-    [`${route}${of} → ${to}`, [[at]]],
+    [`${route}${of} → ${to.join(', ')}`, [[at]]],
     [
       'policies, in order',
       explanation.policies.map(({ name, summary, problems }) => [name, summary, problems.join(', ')]),
     ],
     ['limits', explanation.limits.map(({ of: whose, rate, burst, bound }) => [whose, rate, `burst ${burst}`, bound])],
-    ['settings', explanation.settings.map(({ path, value, from }) => [path, value, from])],
-    [`upstream ${to}`, explanation.upstream.map(({ path, value, from }) => [path, value, from])],
+    ['settings', valueRows(explanation.settings)],
+    ...explanation.called.map(({ kind, name, settings }) => [`${kind} ${name}`, valueRows(settings)] as const),
   ] as const;
   const shown = sections.filter(([, rows]) => rows.length > 0);
   return `${shown.map(([title, rows]) => `${title}\n${columns(rows)}`).join('\n\n')}\n`;
+}
+
+function valueRows(values: readonly ExplainedValue[]): readonly (readonly string[])[] {
+  return values.map(({ path, value, from }) => [path, value, from]);
 }
 
 const WIDEST = 48;

@@ -4,11 +4,18 @@ import type { Entry, RoutesConfig } from '../format/routes-config.ts';
 import { shownText } from './redact.ts';
 
 /** Plain JSON. */
-export function shownConfig({ plans, tenants, upstreams, routes }: RoutesConfig): Record<string, unknown> {
+export function shownConfig({
+  plans,
+  tenants,
+  upstreams,
+  integrations,
+  routes,
+}: RoutesConfig): Record<string, unknown> {
   return {
     plans: shownEntries(plans),
     tenants: shownEntries(tenants),
     upstreams: shownEntries(upstreams),
+    integrations: shownEntries(integrations),
     routes: shownEntries(routes),
   };
 }

@@ -1,10 +1,11 @@
 // The settings of a route: its own keys, and one for each policy. `defaults` may hold all but what a route is.
+import { callsSchema, requestSchema } from '../../integration/route-settings.ts';
 import { policies } from '../../policies/index.ts';
 import { breakerSchema, retrySchema, timeoutSchema } from '../../resilience/settings.ts';
 import { matchSchema } from '../../route/match.ts';
 import * as s from '../../schema/schema.ts';
 
-/** Names in routes.yaml: of a route, an upstream, a plan or a tenant. They become metric labels, so they are plain. */
+/** Names in routes.yaml: of a route, an upstream or an integration. They become metric labels, so they are plain. */
 export const NAME = { pattern: /[A-Za-z0-9][A-Za-z0-9._/-]{0,127}/, expected: 'a name such as create-order' };
 
 const fallback = s.object(
@@ -34,7 +35,11 @@ function isTrue(setting: s.Setting): boolean {
 /** What makes a route: never in `defaults`. */
 const identity = {
   match: matchSchema,
-  to: s.string({ doc: 'The upstream that answers', expected: 'the name of an upstream' }),
+  to: s.optional(
+    s.string({ doc: 'The upstream or integration that answers', expected: 'the name of an upstream or integration' }),
+  ),
+  request: s.optional(requestSchema),
+  calls: s.optional(callsSchema),
 };
 
 /** What a route says of the call itself, beyond its policies. */
@@ -66,7 +71,6 @@ const RESERVED = [
   'abort_if',
   'async',
   'cache',
-  'calls',
   'deprecated',
   'flags',
   'hmac',
@@ -78,7 +82,6 @@ const RESERVED = [
   'oidc',
   'on_store_down',
   'region',
-  'request',
   'residency',
   'split',
   'sticky',
@@ -90,6 +93,12 @@ const RESERVED = [
 export const routeCore = s.object({ ...identity, ...call }, { doc: 'A route', name: 'route' });
 
 export type RouteCore = s.Infer<typeof routeCore>;
+
+/** How one call is attempted. */
+export const attemptSchema = s.object(
+  { timeout: timeoutSchema, retry: retrySchema },
+  { doc: 'How one call is attempted', name: 'call' },
+);
 
 /** A route with every layer merged: the policies say what must be there. */
 export const routeSchema = s.object(
@@ -113,5 +122,5 @@ export const defaultsSchema = s.partial(
   ),
 );
 
-/** Settings of a call that may also stand on an upstream, between `defaults` and the route. */
-export const SHARED_WITH_UPSTREAM = ['timeout', 'retry', 'breaker'] as const;
+/** Settings of a call that may also stand on what is called, between `defaults` and the route. */
+export const SHARED_WITH_CALLED = ['timeout', 'retry', 'breaker'] as const;

@@ -1,11 +1,15 @@
 // A checked routes.yaml as the rest of Sluice sees it: decoded settings to build from, merged trees to explain from.
+import type { PartSettings } from '../../integration/route-settings.ts';
+import type { IntegrationSettings } from '../../integration/settings.ts';
 import type { ConfiguredPolicy } from '../../policies/index.ts';
+import type { ResponseSettings } from '../../policies/response-settings.ts';
 import type { MapSetting, Place, Setting } from '../../schema/node.ts';
 import { nearest } from '../../schema/settings.ts';
-import type { PlanSettings, TenantSettings } from '../../tenant/settings.ts';
+import type { PlanSettings } from '../../tenant/settings.ts';
 import type { TenantTable } from '../../tenant/tenants.ts';
 import type { UpstreamSettings } from '../../upstream/settings.ts';
 import type { RouteCore } from './route-settings.ts';
+import type { TenantSettings } from './tenants.ts';
 
 /** A named entry of routes.yaml. */
 export interface Entry {
@@ -17,13 +21,28 @@ export interface Entry {
 }
 
 export interface RouteConfig extends Entry {
+  /** One of `to` and `calls` is there, once the file was checked. */
   readonly core: RouteCore;
+  /** What each of `calls` says, and how it is attempted; empty for a route without. */
+  readonly parts: ReadonlyMap<string, PartConfig>;
+  readonly response: ResponseSettings | undefined;
   /** All policies there are, in the order of `policies/index.ts`; some of them ask for nothing here. */
   readonly policies: readonly ConfiguredPolicy[];
   /** Whether the route names a breaker itself, and so has one of its own (label `route:NAME`). */
   readonly ownBreaker: boolean;
   /** What the route itself says, without the layers below. */
   readonly own: MapSetting;
+}
+
+/** One of a route's `calls`. */
+export interface PartConfig extends Pick<RouteCore, 'timeout' | 'retry'> {
+  readonly settings: PartSettings;
+  /** How it is attempted, each value with its origin. */
+  readonly tree: MapSetting;
+}
+
+export interface IntegrationConfig extends Entry {
+  readonly settings: IntegrationSettings;
 }
 
 export interface UpstreamConfig extends Entry {
@@ -45,6 +64,7 @@ export interface RoutesConfig {
   readonly plans: ReadonlyMap<string, PlanConfig>;
   readonly tenants: ReadonlyMap<string, TenantConfig>;
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
+  readonly integrations: ReadonlyMap<string, IntegrationConfig>;
   readonly routes: ReadonlyMap<string, RouteConfig>;
   /** Who may call, ready to identify callers. */
   readonly tenantTable: TenantTable;
@@ -75,4 +95,16 @@ export function isSet(route: RouteConfig, name: string): boolean {
 /** Whether a route identifies its caller. */
 export function isAuthenticated(route: RouteConfig): boolean {
   return isSet(route, 'auth');
+}
+
+/** The name of an upstream or integration that a route calls, and the path of the setting that says it. */
+export interface Destination {
+  readonly to: string;
+  readonly path: readonly string[];
+}
+
+/** Everything that a route calls, in the order of the file. */
+export function destinationsOf({ core, parts }: RouteConfig): readonly Destination[] {
+  const own = core.to === undefined ? [] : [{ to: core.to, path: ['to'] }];
+  return [...own, ...Array.from(parts, ([name, { settings }]) => ({ to: settings.to, path: ['calls', name, 'to'] }))];
 }

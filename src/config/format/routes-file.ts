@@ -1,12 +1,14 @@
 // The schema of routes.yaml as a whole.
+import { integrationSchema } from '../../integration/settings.ts';
 import * as s from '../../schema/schema.ts';
-import { plansSchema, tenantsSchema } from '../../tenant/settings.ts';
+import { plansSchema } from '../../tenant/settings.ts';
 import { upstreamSchema } from '../../upstream/settings.ts';
 import { sound } from '../load/report.ts';
 import { defaultsSchema, NAME, writtenRouteSchema } from './route-settings.ts';
+import { tenantsSchema } from './tenants.ts';
 
 /** Top-level names that later versions give a meaning to. */
-const RESERVED = ['include', 'integrations', 'tests'];
+const RESERVED = ['include', 'tests'];
 
 /** All of routes.yaml. Layers (`defaults`, upstreams, routes) are read in part here and completed once they are merged. */
 export const routesFile = s.object(
@@ -21,6 +23,11 @@ export const routesFile = s.object(
     plans: sound(plansSchema),
     tenants: sound(tenantsSchema),
     upstreams: s.record(sound(s.partial(upstreamSchema)), { doc: 'Own services', key: NAME, default: {} }),
+    integrations: s.record(sound(s.partial(integrationSchema)), {
+      doc: 'APIs of third parties',
+      key: NAME,
+      default: {},
+    }),
     routes: s.record(sound(writtenRouteSchema), {
       doc: 'Which requests go where, and under which policies',
       key: NAME,

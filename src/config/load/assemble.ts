@@ -1,15 +1,26 @@
 // The merge and decode phases: from the long forms of one file to the entries of a configuration.
+import { checkCalls, checkRequest } from '../../integration/route-settings.ts';
+import { checkIntegration, integrationSchema } from '../../integration/settings.ts';
 import { policies } from '../../policies/index.ts';
+import { response } from '../../policies/response.ts';
 import type { MapSetting, Place, Setting } from '../../schema/node.ts';
 import type { Issue, Schema } from '../../schema/schema.ts';
 import { didYouMean } from '../../schema/suggest.ts';
-import { plansSchema, tenantsSchema } from '../../tenant/settings.ts';
+import { plansSchema } from '../../tenant/settings.ts';
 import { buildTenants } from '../../tenant/tenants.ts';
 import { checkUpstream, upstreamSchema } from '../../upstream/settings.ts';
 import { Findings } from '../check/finding.ts';
-import { routeCore, routeSchema } from '../format/route-settings.ts';
-import type { Entry, RouteConfig, RoutesConfig, UpstreamConfig } from '../format/routes-config.ts';
-import { entriesOf, layerRoute, layerUpstream } from './layers.ts';
+import { attemptSchema, routeCore, routeSchema } from '../format/route-settings.ts';
+import type {
+  Entry,
+  IntegrationConfig,
+  PartConfig,
+  RouteConfig,
+  RoutesConfig,
+  UpstreamConfig,
+} from '../format/routes-config.ts';
+import { tenantsSchema } from '../format/tenants.ts';
+import { entriesOf, layerCalled, layerRoute } from './layers.ts';
 import { addIssues, sound } from './report.ts';
 
 /** The names that a routes file declares and where, by section, whether or not what they stand for is sound. */
@@ -21,22 +32,27 @@ export function assemble(file: string, tree: MapSetting, names: Names, findings:
   const tenants = decodeSection('tenants', tenantsSchema, tree, names);
   const defaults = tree.entries.get('defaults');
   const upstreams = new Map<string, UpstreamConfig>();
-  const ownUpstreams = entriesOf(tree.entries.get('upstreams'));
   for (const own of entriesIn('upstreams', tree, names)) {
-    const entry = completed(own, layerUpstream(defaults, own.tree), upstreamSchema, findings);
+    const entry = completed(own, layerCalled(defaults, own.tree), upstreamSchema, findings);
     if (entry !== undefined) upstreams.set(own.name, decodeUpstream(entry, findings));
   }
+  const integrations = new Map<string, IntegrationConfig>();
+  for (const own of entriesIn('integrations', tree, names)) {
+    const entry = completed(own, layerCalled(defaults, own.tree), integrationSchema, findings);
+    if (entry !== undefined) integrations.set(own.name, decodeIntegration(entry, findings));
+  }
+  const called = new Map([...entriesOf(tree.entries.get('upstreams')), ...entriesOf(tree.entries.get('integrations'))]);
   const routes = new Map<string, RouteConfig>();
   // What is missing from a route may be in defaults that were left out as unsound.
   const routeFindings = names.has('defaults') && defaults === undefined ? new Findings() : findings;
   for (const own of entriesIn('routes', tree, names)) {
-    const upstream = ownUpstreams.get(textOf(own.tree.entries.get('to')));
-    const entry = completed(own, layerRoute(defaults, upstream, own.tree), routeSchema, routeFindings);
-    if (entry !== undefined) routes.set(own.name, decodeRoute(entry, own.tree, findings));
+    const layersTo = (to: string) => layerRoute(defaults, called.get(to), own.tree);
+    const entry = completed(own, layersTo(textOf(own.tree.entries.get('to'))), routeSchema, routeFindings);
+    if (entry !== undefined) routes.set(own.name, decodeRoute(entry, own.tree, layersTo, findings));
   }
   const { table, issues } = buildTenants(settingsOf(plans), settingsOf(tenants));
   for (const issue of issues) reportTenantIssue(issue, plans, tenants, names, findings);
-  return { file, plans, tenants, upstreams, routes, tenantTable: table };
+  return { file, plans, tenants, upstreams, integrations, routes, tenantTable: table };
 }
 
 function decodeSection<Settings>(
@@ -103,14 +119,44 @@ function decodeUpstream(entry: Entry, findings: Findings): UpstreamConfig {
   return { ...entry, settings };
 }
 
-function decodeRoute(entry: Entry, own: MapSetting, findings: Findings): RouteConfig {
+function decodeIntegration(entry: Entry, findings: Findings): IntegrationConfig {
+  const settings = integrationSchema.decode(entry.tree);
+  addIssues(findings, checkIntegration(settings), entry, []);
+  return { ...entry, settings };
+}
+
+function decodeRoute(
+  entry: Entry,
+  own: MapSetting,
+  layersTo: (to: string) => MapSetting,
+  findings: Findings,
+): RouteConfig {
   const configured = policies.map((policy) => policy.configure(entry.tree.entries.get(policy.name)));
   for (const { name, issues } of configured) addIssues(findings, issues, entry, [name]);
+  const core = routeCore.decode(entry.tree);
+  if (core.request !== undefined) addIssues(findings, checkRequest(core.request), entry, ['request']);
+  if (core.calls !== undefined) addIssues(findings, checkCalls(core.calls), entry, ['calls']);
   return {
     ...entry,
     own,
-    core: routeCore.decode(entry.tree),
+    core,
+    parts: partsOf(core, layersTo, findings),
+    response: response.schema.decode(entry.tree.entries.get('response')),
     policies: configured,
     ownBreaker: own.entries.has('breaker'),
   };
+}
+
+/** Each call is attempted as the route says over what it calls. */
+function partsOf(
+  { calls }: RouteConfig['core'],
+  layersTo: (to: string) => MapSetting,
+  findings: Findings,
+): RouteConfig['parts'] {
+  const parts = new Map<string, PartConfig>();
+  for (const [name, settings] of calls ?? []) {
+    const tree = attemptSchema.complete(layersTo(settings.to), findings);
+    if (tree?.kind === 'map') parts.set(name, { settings, tree, ...attemptSchema.decode(tree) });
+  }
+  return parts;
 }

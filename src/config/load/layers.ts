@@ -1,7 +1,7 @@
-// Lays the layers of a route and of an upstream over each other: built-in < defaults < upstream < route.
+// Lays the layers of a route and of what it calls over each other: built-in < defaults < upstream or integration < route.
 import type { MapSetting, Setting } from '../../schema/node.ts';
 import * as settings from '../../schema/settings.ts';
-import { SHARED_WITH_UPSTREAM } from '../format/route-settings.ts';
+import { SHARED_WITH_CALLED } from '../format/route-settings.ts';
 import { mergeSettings } from './merge.ts';
 
 const NO_ENTRIES: ReadonlyMap<string, Setting> = new Map();
@@ -11,26 +11,26 @@ export function entriesOf(setting: Setting | undefined): ReadonlyMap<string, Set
   return setting?.kind === 'map' ? setting.entries : NO_ENTRIES;
 }
 
-/** What a route says over what stands below it. Of an upstream only `timeout`, `retry` and `breaker` reach its routes. */
-export function layerRoute(
-  defaults: Setting | undefined,
-  upstream: Setting | undefined,
-  route: MapSetting,
-): MapSetting {
+/**
+ * What a route says over what stands below it.
+ *
+ * @param called the upstream or integration it leads to; only its `timeout`, `retry` and `breaker` reach the route
+ */
+export function layerRoute(defaults: Setting | undefined, called: Setting | undefined, route: MapSetting): MapSetting {
   const entries = new Map(entriesOf(defaults));
   spreadTimeout(entries);
-  for (const name of SHARED_WITH_UPSTREAM) lay(entries, name, entriesOf(upstream).get(name));
+  for (const name of SHARED_WITH_CALLED) lay(entries, name, entriesOf(called).get(name));
   for (const [name, own] of route.entries) lay(entries, name, own);
   return { kind: 'map', entries, at: route.at };
 }
 
-/** What an upstream says over the part of `defaults` that concerns it. */
-export function layerUpstream(defaults: Setting | undefined, upstream: MapSetting): MapSetting {
+/** What an upstream or integration says over the part of `defaults` that concerns it. */
+export function layerCalled(defaults: Setting | undefined, called: MapSetting): MapSetting {
   const entries = new Map<string, Setting>();
-  for (const name of SHARED_WITH_UPSTREAM) lay(entries, name, entriesOf(defaults).get(name));
+  for (const name of SHARED_WITH_CALLED) lay(entries, name, entriesOf(defaults).get(name));
   spreadTimeout(entries);
-  for (const [name, own] of upstream.entries) lay(entries, name, own);
-  return { kind: 'map', entries, at: upstream.at };
+  for (const [name, own] of called.entries) lay(entries, name, own);
+  return { kind: 'map', entries, at: called.at };
 }
 
 function lay(entries: Map<string, Setting>, name: string, own: Setting | undefined): void {

@@ -13,6 +13,7 @@ import type { RoutesConfig } from '../format/routes-config.ts';
 import { routesFile } from '../format/routes-file.ts';
 import { type Environment, readSource } from '../read/read-source.ts';
 import { assemble, type Names } from './assemble.ts';
+import { TextFiles } from './text-files.ts';
 
 /** What was read. */
 export interface LoadedRoutes {
@@ -26,6 +27,8 @@ export interface LoadedRoutes {
   readonly hash: string;
   /** Holds every schema of the routes, compiled; the next load takes over what has not changed. */
   readonly schemas: SchemaCompiler;
+  /** What the mappings and XML templates of the routes say, those in files included. */
+  readonly texts: TextFiles;
   /** Takes the secrets of the file out of what is found later. */
   conceal(findings: readonly Finding[]): readonly Finding[];
 }
@@ -44,7 +47,8 @@ export async function loadRoutes(file: string, env: Environment, previous?: Sche
   const config = source.root && build(file, source.root, findings);
   const schemas = new SchemaCompiler(previous);
   if (config !== undefined) await checkSchemas(config, schemas, findings);
-  const files = new Set([...source.files.map((each) => resolve(each)), ...schemas.files]);
+  const texts = await TextFiles.read(config, { file, text: source.text }, findings);
+  const files = new Set([...source.files.map((each) => resolve(each)), ...schemas.files, ...texts.files]);
   const holder: SecretHolder = { file, text: source.text, secrets: source.secrets };
   const conceal = (found: readonly Finding[]) => withoutSecrets(found, holder);
   return {
@@ -53,6 +57,7 @@ export async function loadRoutes(file: string, env: Environment, previous?: Sche
     files: [...files],
     hash: await contentHash(files),
     schemas,
+    texts,
     conceal,
   };
 }

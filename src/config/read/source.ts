@@ -26,6 +26,12 @@ export class Source {
     return this.#lineEnd(this.#lineIndex(offset));
   }
 
+  /** A line by its number, from 1, its line break excluded; '' when there is none. */
+  line(number: number): string {
+    const start = this.#lineStarts[number - 1];
+    return start === undefined ? '' : this.text.slice(start, this.#lineEnd(number - 1));
+  }
+
   #lineEnd(index: number): number {
     const next = this.#lineStarts[index + 1];
     if (next === undefined) return this.text.length;

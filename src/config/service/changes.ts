@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Setting } from '../../schema/node.ts';
 import type { Entry, RoutesConfig } from '../format/routes-config.ts';
 
-const KINDS = ['routes', 'tenants', 'upstreams', 'plans'] as const;
+const KINDS = ['routes', 'tenants', 'upstreams', 'integrations', 'plans'] as const;
 type Kind = (typeof KINDS)[number];
 
 /** How many, and the first of their names. */
@@ -50,7 +50,8 @@ export async function changesBetween(before: RoutesConfig, after: RoutesConfig):
 
 /** Whether something that served is gone: meant, or the file was cut short. */
 export function takesAway({ removed }: Changes): boolean {
-  return removed.routes !== undefined || removed.tenants !== undefined || removed.upstreams !== undefined;
+  const { routes, tenants, upstreams, integrations } = removed;
+  return [routes, tenants, upstreams, integrations].some((names) => names !== undefined);
 }
 
 async function changedNames(

@@ -93,6 +93,17 @@ describe('lines without a secret', () => {
   });
 });
 
+describe('lines about accounts', () => {
+  it('show the words that stand for none of our own', () => {
+    for (const auth of ['per_tenant', '"per_tenant"', 'none', 'per_tenant # each its own']) {
+      const text = `integrations:\n  carrier:\n    auth: ${auth}\n    pace: 1/s`;
+      assert.ok(shownLines(text).includes(`auth: ${auth}`), auth);
+      const [told] = withoutSecrets([finding(3, 'say per_tenant')], { file: 'routes.yaml', text, secrets: new Set() });
+      assert.equal(told?.message, 'say per_tenant');
+    }
+  });
+});
+
 describe('messages', () => {
   it('do not quote a secret of the line they are about, nor a long one from elsewhere', () => {
     const text = 'a:\n  keys: pw1, plna: x\n  b: { token: a-long-password }';

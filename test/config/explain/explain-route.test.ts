@@ -40,7 +40,9 @@ test('every value says where it comes from, and no secret is shown', async (t) =
   assert.equal(of('headers.request.set.x-key'), '[redacted] routes.yaml:13:41');
   assert.match(of('headers.request.set.authorization'), /^\[redacted\]/);
   assert.doesNotMatch(explanationText(explanation) + JSON.stringify(explanation), /hunter2|Basic abc/);
-  assert.ok(explanation.upstream.some(({ path, value }) => path === 'timeout.try' && value === '1s'));
+  const [upstream] = explanation.called;
+  assert.equal(upstream?.kind, 'upstream');
+  assert.ok(upstream?.settings.some(({ path, value }) => path === 'timeout.try' && value === '1s'));
 });
 
 test('the bound of a limit is limit + burst, for the route, its tenant and the plan', async (t) => {

@@ -136,29 +136,18 @@ test('a route that says nothing about auth does not load', async (t) => {
 });
 
 test('keys and units of later versions are refused as such', async (t) => {
-  const file = ({ top = '', plan = '', tenant = '', route = '' }) => `version: 1
+  const file = ({ top = '', route = '' }) => `version: 1
 ${top}
-plans: { pro: { limit: 9/s, ${plan} } }
-tenants: { acme: { plan: pro, ${tenant} } }
+plans: { pro: { limit: 9/s } }
+tenants: { acme: { plan: pro } }
 ${UPSTREAM}
 routes: { a: { match: GET /a, to: orders, auth: none, ${route} } }
 `;
   const cases = {
-    2: ['include: [x.yaml]', 'integrations: {}', 'tests: []'].map((top) => ({ top })),
-    3: [{ plan: 'priority: 5' }],
-    4: [{ tenant: 'credentials: {}' }],
-    6: [
-      'request: {}',
-      'calls: {}',
-      'idempotency: {}',
-      'on_store_down: open',
-      'cache: 5s',
-      'async: {}',
-      'webhook: {}',
-      'split: {}',
-      'response: { schema: {}, body: x }',
-      'response: { schema: {}, xml: true }',
-    ].map((route) => ({ route })),
+    2: ['include: [x.yaml]', 'tests: []'].map((top) => ({ top })),
+    6: ['idempotency: {}', 'on_store_down: open', 'cache: 5s', 'async: {}', 'webhook: {}', 'split: {}'].map(
+      (route) => ({ route }),
+    ),
   };
   for (const [line, parts] of Object.entries(cases)) {
     for (const part of parts) {
