@@ -7,21 +7,25 @@ import type { BodyFailure } from '../exchange/request-body.ts';
 import type { CallFailure } from '../resilience/call.ts';
 import type { Failure } from '../resilience/outcome.ts';
 import * as problems from './problems.ts';
-import type { Fallback, UpstreamTerms } from './terms.ts';
+import type { AnswerTerms, Fallback } from './terms.ts';
 
 const RETRY_SOON_S = 1;
 
 /** Answers for a call that got nothing. */
-export function answerFailure(x: Exchange, failure: CallFailure, terms: UpstreamTerms): void {
+export function answerFailure(x: Exchange, failure: CallFailure, terms: AnswerTerms): void {
   if (failure.kind === 'stalled') return x.reply.refuse(refuseBody(x, 'stalled', terms.body.maxBytes));
-  const { fallback } = terms;
-  if (fallback !== undefined && isNoAnswer(failure)) {
-    x.reason = problemOf(x, failure, terms).code;
-    x.status = fallback.status;
-    x.responseHeaders = fallbackHeaders(fallback);
-    return x.reply.complete(fallback.body);
-  }
-  x.reply.refuse(problemOf(x, failure, terms));
+  const problem = problemOf(x, failure, terms);
+  if (isNoAnswer(failure)) answerNothing(x, problem, terms);
+  else x.reply.refuse(problem);
+}
+
+/** The upstream has said nothing at all: the route's fallback, or the problem where it has none. */
+export function answerNothing(x: Exchange, problem: Problem, { fallback }: AnswerTerms): void {
+  if (fallback === undefined) return x.reply.refuse(problem);
+  x.reason = problem.code;
+  x.status = fallback.status;
+  x.responseHeaders = fallbackHeaders(fallback);
+  x.reply.complete(fallback.body);
 }
 
 function fallbackHeaders({ status, body }: Fallback): string[] {
@@ -40,7 +44,7 @@ function isNoAnswer(failure: NoAnswer): boolean {
 
 type NoAnswer = Exclude<CallFailure, { kind: 'stalled' }>;
 
-function problemOf(x: Exchange, failure: NoAnswer, { upstream: { name }, answerMs, totalMs }: UpstreamTerms): Problem {
+function problemOf(x: Exchange, failure: NoAnswer, { upstream: { name }, answerMs, totalMs }: AnswerTerms): Problem {
   switch (failure.kind) {
     case 'breaker_open':
       return x.refuse(

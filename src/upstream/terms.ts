@@ -4,12 +4,17 @@ import type { CallTerms } from '../resilience/call.ts';
 import type { ForwardSettings } from './request-headers.ts';
 import type { Upstream } from './upstream.ts';
 
-export interface UpstreamTerms extends CallTerms {
-  readonly upstream: Upstream;
-  readonly headers: ForwardSettings;
+/** What a client is answered from when a call got nothing, whatever was called. */
+export interface AnswerTerms extends CallTerms {
+  readonly upstream: { readonly name: string };
   readonly body: BodyLimits;
   /** Answered when there is no answer at all. */
   readonly fallback: Fallback | undefined;
+}
+
+export interface UpstreamTerms extends AnswerTerms {
+  readonly upstream: Upstream;
+  readonly headers: ForwardSettings;
 }
 
 export interface Fallback {

@@ -1,4 +1,7 @@
 // How calls of one route are attempted: the route's settings over its upstream's, as numbers.
+import type { BodyLimits } from '../../exchange/request-body.ts';
+import type { Integration } from '../../integration/integration.ts';
+import type { IntegrationTerms } from '../../integration/integration-call.ts';
 import type { Breaker } from '../../resilience/breaker.ts';
 import type { UpstreamTerms } from '../../upstream/terms.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
@@ -6,35 +9,71 @@ import type { RouteConfig } from '../format/routes-config.ts';
 import type { Host } from './host.ts';
 
 /** @param breaker the one that guards this route's calls; undefined for none. */
-export function callTerms(
-  { core }: RouteConfig,
+export function upstreamTerms(
+  entry: RouteConfig,
   upstream: Upstream,
   breaker: Breaker | undefined,
   host: Host,
 ): UpstreamTerms {
-  const { timeout, retry, fallback } = core;
+  return {
+    ...answerTerms(entry, upstream, breaker, host),
+    retryOn: new Set(entry.core.retry.when),
+    upstream,
+    headers: host.forward,
+  };
+}
+
+/** A vendor's 429 is worth another attempt whatever `when` says: nothing was done, and the pace waits for its turn. */
+const NOT_YET = 429;
+
+/** @param breaker the one that guards this route's calls; undefined for none. */
+export function integrationTerms(
+  entry: RouteConfig,
+  integration: Integration,
+  breaker: Breaker | undefined,
+  host: Host,
+): IntegrationTerms {
+  return {
+    ...answerTerms(entry, integration, breaker, host),
+    retryOn: new Set([...entry.core.retry.when, NOT_YET]),
+    upstream: integration,
+    integration,
+  };
+}
+
+type Shared = Omit<UpstreamTerms, 'upstream' | 'headers' | 'retryOn'>;
+
+function answerTerms(
+  entry: RouteConfig,
+  called: Upstream | Integration,
+  breaker: Breaker | undefined,
+  host: Host,
+): Shared {
+  const { timeout, retry, fallback } = entry.core;
   return {
     answerMs: timeout?.answer ?? NEVER,
-    tryMs: upstream.settings.timeout.try ?? NEVER,
+    tryMs: called.settings.timeout.try ?? NEVER,
     idleMs: timeout?.idle ?? NEVER,
     totalMs: timeout?.total ?? NEVER,
     retries: retry.max,
-    retryOn: new Set(retry.when),
     backoff: retry.backoff,
     breaker,
-    budget: upstream.budget,
-    upstream,
-    metrics: host.metrics.upstream(upstream.name),
-    headers: host.forward,
-    body: {
-      maxBytes: core.body_max ?? NEVER,
-      replayBytes: retry.max === 0 ? 0 : retry.replay,
-      stallMs: timeout?.idle ?? NEVER,
-      totalMs: timeout?.total ?? NEVER,
-    },
+    budget: called.budget,
+    metrics: host.metrics.upstream(called.name),
+    body: bodyLimits(entry),
     fallback: fallback
       ? { status: fallback.status, body: fallback.body === undefined ? '' : JSON.stringify(fallback.body) }
       : undefined,
+  };
+}
+
+/** What a route allows a request body. */
+export function bodyLimits({ core: { body_max, retry, timeout } }: RouteConfig): BodyLimits {
+  return {
+    maxBytes: body_max ?? NEVER,
+    replayBytes: retry.max === 0 ? 0 : retry.replay,
+    stallMs: timeout?.idle ?? NEVER,
+    totalMs: timeout?.total ?? NEVER,
   };
 }
 

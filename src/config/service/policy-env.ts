@@ -23,6 +23,7 @@ export function policyEnv(parts: PolicyEnvParts, policy: string): Env {
   return {
     route: name,
     authenticated: isAuthenticated(entry),
+    facade: core.calls !== undefined || config.integrations.has(core.to ?? ''),
     tenants: config.tenantTable,
     params: core.match.pattern.params,
     pattern: core.match.pattern.text,

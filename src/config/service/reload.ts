@@ -208,12 +208,15 @@ export class Configuration {
     return false;
   }
 
-  #retainMetrics({ snapshot, upstreams, breakers }: Service): void {
+  #retainMetrics({ snapshot, upstreams, integrations, breakers }: Service): void {
     const { metrics } = this.#options.host;
     metrics.retain({
       routes: snapshot.routes,
-      upstreams,
-      breakers: { has: (label) => breakers.has(label) || upstreams.get(label)?.breaker !== undefined },
+      upstreams: { has: (name) => upstreams.has(name) || integrations.has(name) },
+      integrations,
+      breakers: {
+        has: (label) => breakers.has(label) || (upstreams.get(label) ?? integrations.get(label))?.breaker !== undefined,
+      },
       tenants: { has: (id) => snapshot.tenants.get(id) !== undefined },
     });
   }

@@ -12,8 +12,9 @@ interface Closable {
 /** Closes what `old` had and `now` does not use. After the last exchange on `old` has ended. */
 export async function retire(old: Service, now: Service | undefined, host: Host): Promise<void> {
   for (const [label, breaker] of old.breakers) if (now?.breakers.get(label) !== breaker) breaker.shutdown();
-  const gone = [...old.upstreams.values()].filter((each) => now?.upstreams.get(each.name) !== each);
-  await closeAll([...old.snapshot.routes.values(), ...gone], host);
+  const upstreams = [...old.upstreams.values()].filter((each) => now?.upstreams.get(each.name) !== each);
+  const integrations = [...old.integrations.values()].filter((each) => now?.integrations.get(each.name) !== each);
+  await closeAll([...old.snapshot.routes.values(), ...upstreams, ...integrations], host);
 }
 
 /** An own policy that fails to close, or never does, keeps nobody else from closing. Never rejects. */

@@ -29,6 +29,8 @@ export interface Expression {
   readonly text: string;
   /** It uses what the evaluator cannot interrupt, such as a regular expression: never on the event loop. */
   readonly unbounded: boolean;
+  /** Names of the variables it may use. */
+  readonly variables: ReadonlySet<string>;
   /** The value for this input; rejects with a {@link MappingError}. */
   evaluate(input: unknown, variables: Variables): Promise<unknown>;
 }
@@ -57,6 +59,7 @@ export function compileExpression(text: string): Expression | ExpressionFault {
   return {
     text,
     unbounded: uses.unbounded,
+    variables: uses.variables,
     async evaluate(input, variables) {
       try {
         return await compiled.evaluate(input, variables);
@@ -94,13 +97,14 @@ function mappingError(error: unknown): MappingError {
 
 interface Uses {
   unbounded: boolean;
+  readonly variables: Set<string>;
   /** Offset of the first `$eval`. */
   evalAt: number | undefined;
 }
 
 /** Walks the syntax tree: whatever has a type is a node of it. */
 function usesOf(ast: unknown): Uses {
-  const uses: Uses = { unbounded: false, evalAt: undefined };
+  const uses: Uses = { unbounded: false, variables: new Set(), evalAt: undefined };
   const seen = new Set<unknown>();
   const visit = (node: unknown): void => {
     if (typeof node !== 'object' || node === null || seen.has(node)) return;
@@ -109,6 +113,7 @@ function usesOf(ast: unknown): Uses {
     if (type === 'regex') uses.unbounded = true;
     if (type === 'variable') {
       const name = textOf(node, 'value') ?? '';
+      uses.variables.add(name);
       if (UNINTERRUPTIBLE.has(name)) uses.unbounded = true;
       if (name === 'eval') uses.evalAt ??= Math.max(0, (numberOf(node, 'position') ?? 0) - '$eval'.length);
     }

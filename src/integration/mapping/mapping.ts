@@ -14,6 +14,8 @@ export interface MappingBody {
 }
 
 export interface Mapping {
+  /** Names of the variables that it may use. */
+  readonly variables: ReadonlySet<string>;
   /** JSON text; rejects with a `MappingError` that quotes no data. */
   run(body: MappingBody, variables: Variables): Promise<string>;
 }
@@ -26,6 +28,7 @@ export function compileMapping(text: string): Mapping | ExpressionFault {
   const expression = compileExpression(text);
   if (!('evaluate' in expression)) return expression;
   return {
+    variables: expression.variables,
     run(body, variables) {
       if (!expression.unbounded && body.size <= MAX_ON_LOOP) {
         return evaluateToText(expression, body.value(), variables);

@@ -21,6 +21,15 @@ export class Ledger {
     this.#ownSpacingMs = rate === undefined ? 0 : rate.windowMs / rate.limit;
   }
 
+  /** Takes over what was spent, and what the vendor has said. */
+  adopt(old: Ledger): void {
+    this.#bucket.tatMs = old.#bucket.tatMs;
+    this.#sentAtMs = old.#sentAtMs;
+    this.#pausedUntilMs = old.#pausedUntilMs;
+    this.#slowSpacingMs = old.#slowSpacingMs;
+    this.#slowUntilMs = old.#slowUntilMs;
+  }
+
   /** How long until a call may be sent; 0: now. */
   waitMs(nowMs: number): number {
     const tick = toTick(nowMs);

@@ -2,6 +2,7 @@
 import Bottleneck from 'bottleneck';
 import type { Rate } from '../../schema/units.ts';
 import type { Counter, Gauge, Histogram } from '../../telemetry/instruments.ts';
+import type { PaceRefusal } from '../../telemetry/integration-metrics.ts';
 import { Ledger } from './ledger.ts';
 import { type Share, Turns, type Waiting } from './turns.ts';
 import { vendorWish } from './vendor-limits.ts';
@@ -25,8 +26,6 @@ export interface Waiter extends Waiting {
   /** It is not sent. `retryAfterS`: when its turn might have come. */
   refused(why: PaceRefusal, retryAfterS: number): void;
 }
-
-export type PaceRefusal = 'queue_full' | 'wait';
 
 export interface PaceEnv {
   readonly depth: Gauge;
@@ -89,6 +88,11 @@ export class Pacer {
     this.#turns = new Turns(settings.share);
   }
 
+  /** Goes on with the budget of the pacer before it: a reload grants nothing extra. */
+  adopt(old: Pacer): void {
+    this.#ledger.adopt(old.#ledger);
+  }
+
   /** Calls that wait. */
   get depth(): number {
     return this.#turns.size;
@@ -137,6 +141,11 @@ export class Pacer {
     if (now + pauseMs < this.#pausedUntilMs + SAME_PAUSE_MS) return;
     this.#pausedUntilMs = now + pauseMs;
     this.#env.onPause(pauseMs, status);
+  }
+
+  /** Milliseconds until a call may be sent, as far as the budget goes. */
+  get waitMs(): number {
+    return this.#ledger.waitMs(performance.now());
   }
 
   /** Refuses who still waits, and stops. Idempotent. */

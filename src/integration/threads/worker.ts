@@ -1,7 +1,7 @@
 // The thread that does what is too large, or cannot be interrupted, for the event loop: mappings and XML.
 import { parentPort } from 'node:worker_threads';
-import { evaluateToText } from '../mapping/evaluate.ts';
 import { exactValue } from '../../json/exact-value.ts';
+import { evaluateToText } from '../mapping/evaluate.ts';
 import { compileExpression, type Expression, MappingError } from '../mapping/expression.ts';
 import { XmlError, xmlToJson } from '../xml/xml-to-json.ts';
 

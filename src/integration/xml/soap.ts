@@ -57,6 +57,14 @@ export function soapFault(body: unknown): SoapFault | undefined {
   };
 }
 
+const SENDER = /<(?:[\w.-]+:)?(?:faultcode|Value)[^>]*>\s*(?:[\w.-]+:)?(?:Client|Sender)\b/;
+const FAULT_BEGINS_WITHIN = 65_536;
+
+/** Whether the text of an answer reports a fault of the sender's. A quick look, before anything is parsed. */
+export function holdsSenderFault(body: Buffer): boolean {
+  return SENDER.test(body.toString('latin1', 0, FAULT_BEGINS_WITHIN));
+}
+
 function member(value: unknown, name: string): unknown {
   if (Array.isArray(value)) return member(value[0], name);
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exactValue } from '../../../src/json/exact-value.ts';
 import type { MappingError } from '../../../src/integration/mapping/expression.ts';
 import { compileMapping, type Mapping, type MappingBody } from '../../../src/integration/mapping/mapping.ts';
+import { exactValue } from '../../../src/json/exact-value.ts';
 
 function mapping(text: string): Mapping {
   const compiled = compileMapping(text);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type PaceRefusal, Pacer, type PaceSettings, type Waiter } from '../../../src/integration/pace/pacer.ts';
+import { Pacer, type PaceSettings, type Waiter } from '../../../src/integration/pace/pacer.ts';
+import type { PaceRefusal } from '../../../src/telemetry/integration-metrics.ts';
 
 /** A call that notes what becomes of it. */
 class Call implements Waiter {
