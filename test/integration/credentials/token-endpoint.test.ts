@@ -165,10 +165,12 @@ describe('no answer', () => {
       resolve();
     });
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    const { credentials } = open(t, provider.url);
+    const { credentials, told } = open(t, provider.url);
     const refused = refusal(credentials.apply(requestTo('/'), undefined, never()));
     await asked;
     t.mock.timers.tick(9_999);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(told, [], 'a moment before, it is waited for still');
     t.mock.timers.tick(1);
     const error = await refused;
     t.mock.timers.reset();
