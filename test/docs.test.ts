@@ -95,6 +95,7 @@ suite('docs/admin.md', () => {
           eject,
         },
       },
+      integrations: { third: { url: 'http://127.0.0.1:9', pace: '1/s' } },
       routes: { any: { match: '/', to: 'dead', auth: 'none', limit } },
     });
     const gateway = await startGateway(t, { routes: routes('100/s') });
@@ -140,7 +141,7 @@ const LEVELS = new Set(['debug', 'info', 'warn', 'error', 'open']);
 /** Words of docs/admin.md that are values or names, not fields. */
 const SAID = new Set(['loaded', 'refused', 'unchanged', 'none', 'sluice_config_info']);
 /** Fields of the status whose own fields are names that a configuration gives, or kinds of them. */
-const BY_NAME = new Set(['upstreams', 'route_breakers', 'next_probes', 'added', 'removed', 'changed']);
+const BY_NAME = new Set(['upstreams', 'integrations', 'route_breakers', 'next_probes', 'added', 'removed', 'changed']);
 
 /** Names of all fields, at any depth, but those that a configuration gives. */
 function fieldsIn(value: unknown, parent = ''): string[] {

@@ -54,6 +54,9 @@ export class GatewayView implements AdminView {
       upstreams: Object.fromEntries(
         Array.from(service?.upstreams ?? [], ([name, upstream]) => [name, upstream.status()]),
       ),
+      integrations: Object.fromEntries(
+        Array.from(service?.integrations ?? [], ([name, integration]) => [name, integration.status()]),
+      ),
       route_breakers: Object.fromEntries(Array.from(service?.breakers ?? [], ([label, { state }]) => [label, state])),
       next_probes: nextProbes(service),
       tenants: service?.snapshot.tenants.size ?? 0,
@@ -71,13 +74,17 @@ export class GatewayView implements AdminView {
       const expiresAtS = upstream.certificateExpiryS();
       if (expiresAtS !== undefined) metrics.upstreamCertificate(name, expiresAtS * 1000);
     }
+    for (const [name, integration] of this.#configuration.service?.integrations ?? []) {
+      const expiresAtS = integration.certificateExpiryS();
+      if (expiresAtS !== undefined) metrics.upstreamCertificate(name, expiresAtS * 1000);
+    }
   }
 }
 
-/** Those of upstreams, then those that routes have of their own. */
+/** Those of upstreams and integrations, then those that routes have of their own. */
 function breakersOf(service: Configuration['service']) {
-  const upstreams = [...(service?.upstreams.values() ?? [])];
-  return [...upstreams.flatMap(({ breaker }) => breaker ?? []), ...(service?.breakers.values() ?? [])];
+  const called = [...(service?.upstreams.values() ?? []), ...(service?.integrations.values() ?? [])];
+  return [...called.flatMap(({ breaker }) => breaker ?? []), ...(service?.breakers.values() ?? [])];
 }
 
 /** When each open breaker lets its next probe through, by label, RFC 3339. */
