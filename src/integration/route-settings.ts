@@ -2,7 +2,7 @@
 import * as s from '../schema/schema.ts';
 import { mappingSource, xmlSource } from '../schema/text.ts';
 
-const soap = s.object(
+const soapSchema = s.object(
   {
     action: s.string({ doc: 'SOAP action', pattern: /[^"\p{Cc}]*/u, expected: 'an action such as GetStock' }),
     body: xmlSource('Body, put into an envelope unless it is one'),
@@ -11,11 +11,11 @@ const soap = s.object(
   { doc: 'A SOAP call', name: 'soap' },
 );
 
-const method = s.choice(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], {
-  doc: 'Method of the request; the client’s own unless given',
+const methodSchema = s.choice(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], {
+  doc: 'Method of the request; unless given the client’s own, or POST for a body that a method such as GET has no place for',
 });
 
-const path = s.string({
+const pathSchema = s.string({
   doc: 'Path below the URL of the integration or upstream, with placeholders such as {id}',
   pattern: /\/[!-~]*/,
   expected: 'a path such as /rates/{id}, percent-encoded where it needs to be',
@@ -23,11 +23,11 @@ const path = s.string({
 
 const HEADER_NAME = { pattern: /[!#$%&'*+.^_`|~0-9A-Za-z-]+/, expected: 'the name of a header' };
 
-const query = s.record(s.string({ doc: 'Value, with placeholders' }), {
+const querySchema = s.record(s.string({ doc: 'Value, with placeholders' }), {
   doc: 'Query parameters; one whose optional placeholder has no value is left out',
 });
 
-const headers = s.record(s.string({ doc: 'Value, with placeholders' }), {
+const headersSchema = s.record(s.string({ doc: 'Value, with placeholders' }), {
   doc: 'Headers of the request: of the client’s none are passed on',
   key: HEADER_NAME,
 });
@@ -35,15 +35,15 @@ const headers = s.record(s.string({ doc: 'Value, with placeholders' }), {
 /** `request` of a route to an integration. */
 export const requestSchema = s.object(
   {
-    method: s.optional(method),
-    path: s.optional(path),
-    query: s.optional(query),
-    headers: s.optional(headers),
+    method: s.optional(methodSchema),
+    path: s.optional(pathSchema),
+    query: s.optional(querySchema),
+    headers: s.optional(headersSchema),
     body: s.optional(
       mappingSource('JSON body, made from the client’s by a mapping; without it the client’s goes as it is'),
     ),
     xml: s.optional(xmlSource('XML body')),
-    soap: s.optional(soap),
+    soap: s.optional(soapSchema),
   },
   { doc: 'The request to the third party', name: 'request' },
 );
@@ -56,10 +56,10 @@ const part = s.object(
       doc: 'The upstream or integration that is called',
       expected: 'the name of an upstream or integration',
     }),
-    method: s.optional(method),
-    path,
-    query: s.optional(query),
-    headers: s.optional(headers),
+    method: s.optional(methodSchema),
+    path: pathSchema,
+    query: s.optional(querySchema),
+    headers: s.optional(headersSchema),
     body: s.optional(mappingSource('JSON body, made by a mapping')),
     optional: s.boolean({ doc: 'Whether the answer can do without it', default: false }),
     default: s.optional(s.json({ doc: 'What stands for it when it fails' })),

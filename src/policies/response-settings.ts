@@ -3,7 +3,7 @@ import { schemaSource } from '../json/source.ts';
 import * as s from '../schema/schema.ts';
 import { mappingSource } from '../schema/text.ts';
 
-const xml = s.short(
+const xmlSchema = s.short(
   s.object(
     {
       arrays: s.list(s.string({ doc: 'Local name of an element' }), {
@@ -36,7 +36,7 @@ export const responseSchema = s.object(
     }),
     sample: s.optional(s.percent({ doc: 'Share of the answers looked at; with report, 10% unless set' })),
     body: s.optional(mappingSource('Body of our answer, made by a mapping from the third party’s or from the calls’')),
-    xml: s.optional(s.off(xml)),
+    xml: s.optional(s.off(xmlSchema)),
   },
   { doc: 'What the answer must be, and what is made of it', name: 'response' },
 );

@@ -81,7 +81,7 @@ test('explain shows the values of a route', async (t) => {
   assert.ok(out.includes(`${file}:2:31`));
   assert.match(out, /at most 2 in any second/);
   const json = await sluice(t, 'explain list --json --routes FILE');
-  assert.equal(JSON.parse(json.out).to, 'orders');
+  assert.deepEqual(JSON.parse(json.out).to, ['orders']);
 });
 
 test('route shows which route serves a request', async (t) => {
