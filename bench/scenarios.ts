@@ -2,7 +2,7 @@
 import { caddy, nginxProxy, recipe, type Starter, sluice } from './contenders.ts';
 import type { Request } from './load.ts';
 import { isInstalled } from './process.ts';
-import { fullChain, KEY, ORDER } from './sluice-files.ts';
+import { facade, fullChain, KEY, ORDER } from './sluice-files.ts';
 
 export interface Contender {
   readonly name: string;
@@ -28,6 +28,8 @@ export interface Scenario {
 
 const ITEM: Request = { path: '/v1/items/7', headers: { 'x-api-key': KEY } };
 const json = { 'x-api-key': KEY, 'content-type': 'application/json' };
+
+const QUOTE: Request = { path: '/v1/quotes', method: 'POST', headers: json, body: ORDER };
 
 const peers = [
   { name: 'nginx', present: isInstalled('nginx'), start: nginxProxy, atMost: 2.8 },
@@ -106,6 +108,16 @@ export const SCENARIOS: readonly Scenario[] = [
       },
     ],
     goals: [{ subject: 'validated POST, 1 KB', against: 'plain POST, 1 KB', atMost: 1.35 }],
+    absent: [],
+  },
+  {
+    name: 'facade',
+    connections: 16,
+    contenders: [
+      { name: 'facade call, mapped and checked', start: sluice(facade()), request: QUOTE },
+      { name: 'express + axios', start: recipe('express-axios.ts'), request: QUOTE },
+    ],
+    goals: [{ subject: 'facade call, mapped and checked', against: 'express + axios', atMost: 1.4 }],
     absent: [],
   },
 ];

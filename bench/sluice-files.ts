@@ -67,6 +67,49 @@ export function fullChain({ otherRoutes = 0, otherTenants = 0 }: Shape = {}): Sl
   };
 }
 
+const ANSWER_SCHEMA = {
+  type: 'object',
+  required: ['ok', 'filler'],
+  additionalProperties: false,
+  properties: { ok: { type: 'boolean' }, filler: { type: 'string', minLength: 1 } },
+};
+
+/** A route to a third party: the client's body checked and mapped, a bearer token, a pace, the answer checked and mapped. */
+export function facade(): SluiceFiles {
+  return {
+    routes: (originPort) =>
+      JSON.stringify({
+        version: 1,
+        tenants: { bench: { keys: KEY } },
+        integrations: {
+          vendor: {
+            url: `http://127.0.0.1:${originPort}`,
+            auth: { bearer: 'a-token' },
+            pace: { concurrency: 1000 },
+          },
+        },
+        routes: {
+          quote: {
+            match: 'POST /v1/quotes',
+            to: 'vendor',
+            auth: 'key',
+            limit: '1000000/s',
+            body: ORDER_SCHEMA,
+            request: {
+              path: '/rates',
+              body: '{ "buyer": customer, "note": note, "lines": items.{ "article": sku, "pieces": quantity } }',
+            },
+            response: {
+              schema: ANSWER_SCHEMA,
+              sample: '100%',
+              body: '{ "accepted": ok, "text": filler }',
+            },
+          },
+        },
+      }),
+  };
+}
+
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
