@@ -1,6 +1,7 @@
 // What a route says of the request to a third party, and of the calls that make up an answer.
 import * as s from '../schema/schema.ts';
 import { mappingSource, xmlSource } from '../schema/text.ts';
+import { HEADER_VALUE, isFraming } from '../tenant/settings.ts';
 
 const soapSchema = s.object(
   {
@@ -15,10 +16,21 @@ const methodSchema = s.choice(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
   doc: 'Method of the request; unless given the client’s own, or POST for a body that a method such as GET has no place for',
 });
 
-const pathSchema = s.string({
+const PATH = 'a path such as /rates/{id}, percent-encoded where it needs to be';
+/** A query may follow; `#` ends a path, and some read `\` as a slash. */
+const PLAIN_PATH = /^\/[!"$-[\]-~]*$/;
+/** Segments that servers resolve, and that would lead out of the URL. */
+const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?=[/?]|$)/i;
+
+const pathSchema = s.custom({
   doc: 'Path below the URL of the integration or upstream, with placeholders such as {id}',
-  pattern: /\/[!-~]*/,
-  expected: 'a path such as /rates/{id}, percent-encoded where it needs to be',
+  expected: PATH,
+  parse(text) {
+    if (!PLAIN_PATH.test(text)) return { error: `"${text}" is not ${PATH}` };
+    if (!DOT_SEGMENT.test(text)) return text;
+    return { error: `"${text}" has a segment of a dot or two, which leads elsewhere`, hint: 'write where it leads' };
+  },
+  json: { type: 'string', pattern: '^/' },
 });
 
 const HEADER_NAME = { pattern: /[!#$%&'*+.^_`|~0-9A-Za-z-]+/, expected: 'the name of a header' };
@@ -27,7 +39,7 @@ const querySchema = s.record(s.string({ doc: 'Value, with placeholders' }), {
   doc: 'Query parameters; one whose optional placeholder has no value is left out',
 });
 
-const headersSchema = s.record(s.string({ doc: 'Value, with placeholders' }), {
+const headersSchema = s.record(s.string({ doc: 'Value, with placeholders', ...HEADER_VALUE }), {
   doc: 'Headers of the request: of the client’s none are passed on',
   key: HEADER_NAME,
 });
@@ -80,7 +92,7 @@ const WITH_ONE_BODY = ['body', 'xml', 'soap'] as const;
 /** Rules across the settings of `request`. */
 export function checkRequest(settings: RequestSettings): readonly s.Issue[] {
   const [first, second] = WITH_ONE_BODY.filter((name) => settings[name] !== undefined);
-  const issues: s.Issue[] = [];
+  const issues = checkHeaders(settings.headers, []);
   if (first !== undefined && second !== undefined) {
     issues.push({
       path: [second],
@@ -91,6 +103,15 @@ export function checkRequest(settings: RequestSettings): readonly s.Issue[] {
   }
   if (first !== undefined) issues.push(...checkBody(settings, first, [first]));
   return issues;
+}
+
+function checkHeaders(headers: RequestSettings['headers'], path: readonly string[]): s.Issue[] {
+  return [...(headers?.keys() ?? [])].filter(isFraming).map((name) => ({
+    path: [...path, 'headers', name],
+    code: 'framing-header',
+    message: `${name} frames or routes the request: it follows from the rest`,
+    hint: 'remove it',
+  }));
 }
 
 function checkBody(
@@ -121,6 +142,7 @@ export function checkCalls(calls: ReadonlyMap<string, PartSettings>): readonly s
       const message = `"${name}" is required: when it fails there is no answer that its default could stand in`;
       issues.push({ path: [name, 'default'], code: 'default-of-required', message, hint: 'optional: true' });
     }
+    issues.push(...checkHeaders(settings.headers, [name]));
     issues.push(...checkBody({ ...settings, xml: undefined, soap: undefined }, 'body', [name, 'body']));
   }
   return issues;

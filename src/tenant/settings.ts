@@ -42,25 +42,29 @@ const overrideSchema = s.short(
   'rate',
 );
 
-/** Headers that frame or route a message: a tenant's settings must not change them (RFC 9110 §7.6.1). */
+/** Headers that frame or route a message: no setting may change them (RFC 9110 §7.6.1). */
 const FRAMING = /^(connection|content-length|expect|host|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade)$/i;
+
+/** Whether a header frames or routes a message. */
+export function isFraming(header: string): boolean {
+  return FRAMING.test(header);
+}
+
+/** What a header may hold: no line breaks or control characters (RFC 9110 §5.5). */
+export const HEADER_VALUE = {
+  pattern: /[\t\x20-\x7e\x80-\xff]*/,
+  expected: 'a header value: no line breaks or control characters',
+};
 
 const tenantFields = {
   plan: s.optional(s.string({ doc: 'Name of its plan' })),
   keys: s.list(keySchema, { doc: 'Its API keys; two while one replaces the other', single: true, default: [] }),
   roles: s.list(s.string({ doc: 'A role that routes may ask for' }), { doc: 'What it may do', default: [] }),
-  headers: s.record(
-    s.string({
-      doc: 'Value of the header',
-      pattern: /[\t\x20-\x7e\x80-\xff]*/,
-      expected: 'a header value: no line breaks or control characters',
-    }),
-    {
-      doc: 'Headers added to its requests to upstreams',
-      key: { pattern: /[!#$%&'*+.^_`|~0-9A-Za-z-]+/, expected: 'the name of a header' },
-      default: {},
-    },
-  ),
+  headers: s.record(s.string({ doc: 'Value of the header', ...HEADER_VALUE }), {
+    doc: 'Headers added to its requests to upstreams',
+    key: { pattern: /[!#$%&'*+.^_`|~0-9A-Za-z-]+/, expected: 'the name of a header' },
+    default: {},
+  }),
   limits: s.record(overrideSchema, { doc: "Route name → what replaces that route's own limit", default: {} }),
   disabled: s.boolean({ doc: 'Refuses all its requests', default: false }),
 };
@@ -121,11 +125,9 @@ export function rateIssues(
 
 /** Headers a tenant must not set; a path below the tenant for each. */
 export function headerIssues(tenant: TenantSettings, path: readonly string[]): readonly s.Issue[] {
-  return [...tenant.headers.keys()]
-    .filter((header) => FRAMING.test(header))
-    .map((header) => ({
-      path: [...path, 'headers', header],
-      code: 'framing-header',
-      message: `${header} frames or routes the request: a tenant cannot set it`,
-    }));
+  return [...tenant.headers.keys()].filter(isFraming).map((header) => ({
+    path: [...path, 'headers', header],
+    code: 'framing-header',
+    message: `${header} frames or routes the request: a tenant cannot set it`,
+  }));
 }
