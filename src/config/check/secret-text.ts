@@ -4,12 +4,9 @@ import { nearestWord } from '../../schema/suggest.ts';
 import { isSecretName } from '../../telemetry/secrets.ts';
 import { startsOfLines } from '../read/source.ts';
 import type { Finding } from './finding.ts';
+import { type Span, secretLiterals } from './secret-literals.ts';
 
-/** A part of a text by offsets, `end` excluded. */
-export interface Span {
-  readonly start: number;
-  readonly end: number;
-}
+export type { Span };
 
 /** A key of a map, as far as a text that may be broken has one. */
 const KEY = /(?<![\w.-])(["']?)([\w.-]+)\1\s*:(?=\s|["'[{&!|>*]|$)/g;
@@ -26,12 +23,16 @@ const NO_ACCOUNT = new RegExp(`^\\s*(["']?)(?:${PER_TENANT}|none)\\1(?=[\\s,}#]|
 const LONGEST_NO_ACCOUNT = 64;
 const MAP_FOLLOWS = /[ \t]*(?:\{|(?:#[^\n]*)?\r?\n\s*["']?[\w.-]+["']?\s*:)/y;
 
-/** The values below `keys` and below names that tell of a secret, misspelt ones included, and private keys; in order. */
+/**
+ * The values below `keys` and below names that tell of a secret, misspelt ones included, private keys, and what is written into
+ * mappings and XML; in order.
+ */
 export function secretSpans(text: string): readonly Span[] {
   const spans = Array.from(text.matchAll(PRIVATE_KEY), ({ 0: pem, index }) => ({
     start: index,
     end: index + pem.length,
   }));
+  spans.push(...secretLiterals(text));
   const known = new Map<string, boolean>();
   let section = '';
   let entryColumn = 0;

@@ -1,7 +1,9 @@
 // What of a setting may be shown: the same in `sluice explain` and in the admin API.
 import { SECRET_SETTINGS } from '../../integration/credentials/settings.ts';
 import type { LeafSetting } from '../../schema/node.ts';
+import { textSourceOf } from '../../schema/text.ts';
 import { isSecretName, REDACTED } from '../../telemetry/secrets.ts';
+import { secretLiterals } from '../check/secret-literals.ts';
 
 /** Settings below which a user's own names stand: of headers and of query parameters. */
 const NAMED_BY_USERS = new Set(['headers', 'query']);
@@ -18,7 +20,20 @@ export function shownText(leaf: LeafSetting, path: readonly string[]): string {
   const { secret, text } = leaf;
   if (secret || path.includes('keys') || isOfAccount(path) || isNamedSecret(path) || PRIVATE_KEY.test(text))
     return REDACTED;
+  if (textSourceOf(leaf) !== undefined) return withoutLiterals(text);
   return /^[[{]/.test(text) ? withoutNamedSecrets(text) : text;
+}
+
+/** A mapping or an XML template is shown but for the secrets that were written into it. */
+function withoutLiterals(text: string): string {
+  let shown = '';
+  let at = 0;
+  for (const { start, end } of secretLiterals(text)) {
+    if (start < at) continue;
+    shown += text.slice(at, start) + REDACTED;
+    at = end;
+  }
+  return shown + text.slice(at);
 }
 
 const PRIVATE_KEY = /-----BEGIN[^-]*PRIVATE KEY/;

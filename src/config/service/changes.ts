@@ -25,7 +25,7 @@ const NAMES_MAX = 20;
 /** Longest that comparing holds up the requests being served. */
 const TURN_MS = 5;
 
-/** Compares effective settings, wherever they stand in the file; what their schemas and modules say is not looked at. */
+/** Compares effective settings, wherever they stand in the file; what their schemas, mappings and modules say is not looked at. */
 export async function changesBetween(before: RoutesConfig, after: RoutesConfig): Promise<Changes> {
   const added: Partial<Record<Kind, Names>> = {};
   const removed: Partial<Record<Kind, Names>> = {};

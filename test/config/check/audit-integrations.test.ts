@@ -73,6 +73,27 @@ routes:
   assert.doesNotMatch(JSON.stringify(warnings), /hunter2/);
 });
 
+test('secrets that are written into a mapping or an XML template are told, placeholders are not', async (t) => {
+  const warnings = await audited(
+    t,
+    `version: 1
+defaults: { auth: key, limit: 1/s, retry: 1 }
+integrations: { erp: "https://erp.example" }
+routes:
+  a: { match: GET /a, to: erp, request: { xml: "<a><u:Password Type='x'>hunter2</u:Password><b>{query.b}</b></a>" } }
+  b: { match: GET /b, to: erp, request: { xml: "<a token='hunter2'/>" } }
+  c: { match: GET /c, to: erp, request: { body: "{ 'apiKey': 'hunter2', 'b': c }" } }
+  d: { match: GET /d, to: erp, request: { xml: "<a><Password>{query.p}</Password></a>" } }
+  e: { match: GET /e, to: erp, request: { body: "{ 'password': $query.p }" } }
+`,
+  );
+  assert.deepEqual(told(warnings), [
+    '5:48 warning secret-in-clear',
+    '6:48 warning secret-in-clear',
+    '7:49 warning secret-in-clear',
+  ]);
+});
+
 test('an open route to a third party without a limit is told, also as one of several calls', async (t) => {
   const warnings = await audited(
     t,

@@ -62,6 +62,9 @@ describe('lines with a secret', () => {
     'an account of a tenant':
       'tenants:\n  bob:\n    credentials:\n      a: { hmac: { secret: K3Y } }\n      b: K3Y\n    plan: pro',
     'an account behind an alias': 'x: &a\n  user: K3Y\nintegrations:\n  a: { auth: *a, plan: pro }',
+    'a password in XML': 'soap: { body: "<a><Password>K3Y</Password></a>" } # plan: pro',
+    'a token in an attribute of XML': "<plan> <is token='K3Y'/> pro",
+    'a secret in a mapping': "body: \"{ 'plan': pro, 'apiKey': 'K3Y' }\"",
     'a private key without its beginning': 'tls:\n  key: |\n    K3Y\nplan: pro',
   };
   for (const [what, text] of Object.entries(spellings)) {

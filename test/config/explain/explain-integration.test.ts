@@ -25,7 +25,7 @@ integrations:
 routes:
   quote: { match: POST /v1/quotes, to: carrier, request: { path: /rates, body: "{ 'a': b }" } }
   account: { match: "GET /v1/accounts/{id}", to: bank }
-  stock: { match: GET /v1/stock, to: plain, request: { path: /stock, xml: <Get/> }, response: { xml: true } }
+  stock: { match: GET /v1/stock, to: plain, request: { path: /stock, xml: <Get><Password>hunter2</Password><Shown>yes</Shown></Get> }, response: { xml: true } }
   both:
     match: GET /v1/both
     calls:
@@ -77,6 +77,7 @@ test('credentials are shown nowhere, however they were written; what is none of 
     for (const plain of ['shown-id', 'x-shown', 'shown-key', 'per_tenant']) assert.ok(text.includes(plain), plain);
   }
   assert.match(JSON.stringify(shownConfig(config)), /shown-user/);
+  assert.match(explained.map(explanationText).join(''), /<Password>\[redacted\]<\/Password><Shown>yes/);
 });
 
 test('a request to a third party is told what would be called', async (t) => {
