@@ -1,35 +1,50 @@
-// `npm start`: the sample services and a gateway before them, with commands to try. Restarts nothing; Ctrl-C ends it all.
+// `npm start`: the sample services, a sample vendor and a gateway before them, with commands to try. Restarts nothing; Ctrl-C
+// ends it all.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { relative } from 'node:path';
+import { tour } from './tour.ts';
 
 const GATEWAY_PORT = Number(process.env['PORT'] ?? 8080);
 const ADMIN_PORT = Number(process.env['ADMIN_PORT'] ?? 9901);
 const READY_TIMEOUT_MS = 60_000;
 
-/** The services routes.yaml names, each on its loopback port. */
-const SAMPLES = [
-  { file: 'examples/orders.ts', port: 7001 },
-  { file: 'examples/catalog.ts', port: 7002 },
-  { file: 'examples/catalog.ts', port: 7003 },
-] as const;
+interface Sample {
+  readonly file: string;
+  /** On loopback; routes.yaml names the first. */
+  readonly ports: readonly number[];
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 const root = new URL('..', import.meta.url);
-// A key for this run only: there is nothing to leak, and nothing to forget to change.
-const demoKey = `slc_${randomBytes(32).toString('base64url')}`;
-const samples = new Map<(typeof SAMPLES)[number], ChildProcess>();
+// Keys and secrets for this run only: there is nothing to leak, and nothing to forget to change.
+const keys = { SLUICE_DEMO_KEY: newSecret('slc_'), SLUICE_ACME_KEY: newSecret('slc_') };
+const account = { CARRIER_CLIENT_ID: newSecret('sluice-'), CARRIER_CLIENT_SECRET: newSecret('') };
+
+const SAMPLES: readonly Sample[] = [
+  { file: 'examples/orders.ts', ports: [7001] },
+  { file: 'examples/catalog.ts', ports: [7002] },
+  { file: 'examples/catalog.ts', ports: [7003] },
+  { file: 'examples/vendor.ts', ports: [7004, 7005], env: account },
+];
+
+const samples = new Map<Sample, ChildProcess>();
 let gateway: ChildProcess | undefined;
 const ending = new AbortController();
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end(0));
 
-await assertPortsFree([GATEWAY_PORT, ADMIN_PORT, ...SAMPLES.map(({ port }) => port)]);
+await assertPortsFree([GATEWAY_PORT, ADMIN_PORT, ...SAMPLES.flatMap(({ ports }) => ports)]);
 await Promise.all(SAMPLES.map(startSample));
 gateway = startGateway();
 await untilReady();
-printTour();
+if (!ending.signal.aborted) printTour();
+
+function newSecret(prefix: string): string {
+  return prefix + randomBytes(32).toString('base64url');
+}
 
 async function assertPortsFree(ports: readonly number[]): Promise<void> {
   const busy: number[] = [];
@@ -48,9 +63,10 @@ async function assertPortsFree(ports: readonly number[]): Promise<void> {
   process.exit(1);
 }
 
-async function startSample(sample: (typeof SAMPLES)[number]): Promise<void> {
-  const child = spawn(process.execPath, [sample.file, String(sample.port)], {
+async function startSample(sample: Sample): Promise<void> {
+  const child = spawn(process.execPath, [sample.file, ...sample.ports.map(String)], {
     cwd: root,
+    env: { ...process.env, ...sample.env },
     // A group of its own: Ctrl-C reaches this process only, which then ends the gateway before its upstreams.
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -58,7 +74,7 @@ async function startSample(sample: (typeof SAMPLES)[number]): Promise<void> {
   samples.set(sample, child);
   child.on('exit', () => {
     if (!ending.signal.aborted)
-      console.log(`\n${sample.file} on ${sample.port} has ended. Bring it back with: ${restartCommand(sample)}\n`);
+      console.log(`\n${sample.file} on ${sample.ports[0]} has ended. Bring it back with: ${restartCommand(sample)}\n`);
   });
   await Promise.race([once(child, 'message'), once(child, 'exit')]);
 }
@@ -67,7 +83,7 @@ function startGateway(): ChildProcess {
   const child = spawn(process.execPath, ['src/main.ts', 'serve'], {
     cwd: root,
     detached: true,
-    env: { ...process.env, SLUICE_DEMO_KEY: demoKey },
+    env: { ...process.env, ...keys, ...account },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   child.on('exit', (code) => void end(code ?? 1));
@@ -99,35 +115,24 @@ async function end(code: number): Promise<void> {
 }
 
 /** With the very Node that runs this: the one on the PATH may be too old for TypeScript. */
-function restartCommand({ file, port }: (typeof SAMPLES)[number]): string {
+function restartCommand({ file, ports, env = {} }: Sample): string {
   const node = relative(process.cwd(), process.execPath);
-  return `${node.startsWith('..') ? process.execPath : node} ${file} ${port}`;
+  const program = node.startsWith('..') ? process.execPath : node;
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return [...(settings.length > 0 ? ['env', ...settings] : []), program, file, ...ports].join(' ');
 }
 
 function printTour(): void {
-  if (ending.signal.aborted) return;
-  const url = `http://127.0.0.1:${GATEWAY_PORT}`;
-  const admin = `http://127.0.0.1:${ADMIN_PORT}`;
-  const catalogPids = SAMPLES.filter(({ file }) => file.includes('catalog')).map((sample) => samples.get(sample)?.pid);
-  console.log(`
-Sluice is ready. In another terminal:
-
-  # 201: an order, with the key of tenant "demo" (made for this run)
-  curl -i ${url}/v1/orders -H 'X-Api-Key: ${demoKey}' -H 'Content-Type: application/json' -d '{"customer":"c-1","items":[{"sku":"GATE-01","quantity":1}]}'
-
-  # 401: the same without a key
-  curl -i ${url}/v1/orders -H 'Content-Type: application/json' -d '{"customer":"c-1","items":[{"sku":"GATE-01","quantity":1}]}'
-
-  # 422: a quantity that config/schemas/order.json refuses, with a pointer to it
-  curl -i ${url}/v1/orders -H 'X-Api-Key: ${demoKey}' -H 'Content-Type: application/json' -d '{"customer":"c-1","items":[{"sku":"GATE-01","quantity":0}]}'
-
-More to see:
-  429      curl -s -Z -o /dev/null -w '%{http_code} ' '${url}/v1/items?n=[1-20]'; echo
-  failure  kill ${catalogPids[0]}                (one catalog of two: nobody notices; then kill ${catalogPids[1]}: the fallback answers)
-  breaker  for i in $(seq 20); do curl -s -o /dev/null -w '%{http_code} ' ${url}/v1/items/GATE-01 -H 'X-Api-Key: ${demoKey}'; done; echo
-           (with both catalogs gone: 502, then 503 at once; bring one back, and within 10 s it is 200 again)
-  reload   edit routes.yaml and save it; then break it: the last good one stays
-  metrics  curl -s ${admin}/metrics | grep sluice_http_requests_total
-  the CLI  export SLUICE_DEMO_KEY='${demoKey}' && npm run sluice -- explain create-order
-`);
+  const [firstCatalog, secondCatalog] = SAMPLES.filter(({ file }) => file.includes('catalog'));
+  const pidOf = (sample: Sample | undefined): number | undefined => sample && samples.get(sample)?.pid;
+  const text = tour({
+    url: `http://127.0.0.1:${GATEWAY_PORT}`,
+    admin: `http://127.0.0.1:${ADMIN_PORT}`,
+    control: `http://127.0.0.1:${SAMPLES.at(-1)?.ports[1]}`,
+    demoKey: keys.SLUICE_DEMO_KEY,
+    acmeKey: keys.SLUICE_ACME_KEY,
+    catalogPids: [pidOf(firstCatalog), pidOf(secondCatalog)],
+    environment: { ...keys, ...account },
+  });
+  console.log(text);
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
-const NAMED_BLOCK = /^```\w+\n(?:\/\/|#) ([\w./-]+\.\w+)\n([\s\S]*?)^```$/gm;
+const NAMED_BLOCK = /^```\w+\n(?:\/\/|#|\/\*) ([\w./-]+\.\w+)(?: \*\/)?\n([\s\S]*?)^```$/gm;
 
 /** Name → text, in the order of the page. */
 export async function filesOf(page: string): Promise<Readonly<Record<string, string>>> {
