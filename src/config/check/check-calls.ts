@@ -28,8 +28,9 @@ export function checkCalled(config: RoutesConfig, root: Node, names: Names, find
   const known = new Map([...upstreams, ...integrations]);
   for (const route of config.routes.values()) {
     for (const { to, path } of destinationsOf(route)) checkDestination(to, placeOf(route, path), known, findings);
-    checkKind(route, integrations, findings);
-    checkAnswer(route, integrations, findings);
+    const answers = answererOf(route, upstreams, integrations);
+    checkKind(route, answers, findings);
+    checkAnswer(route, answers, findings);
     checkAccounts(route, config, findings);
   }
   for (const { key, value } of entriesOf(entryOf(root, 'routes'))) {
@@ -69,10 +70,23 @@ function checkDestination(to: string, at: Place, known: ReadonlyMap<string, Plac
   findings.add(at, 'unknown-upstream', `there is no upstream or integration "${to}"`, hint);
 }
 
+/** What answers a route; undefined when its name leads nowhere, which says nothing about its other settings. */
+type Answerer = 'upstream' | 'integration' | 'calls' | undefined;
+
+function answererOf(
+  { core: { to, calls } }: RouteConfig,
+  upstreams: ReadonlyMap<string, Place>,
+  integrations: ReadonlyMap<string, Place>,
+): Answerer {
+  if (to === undefined) return calls === undefined ? undefined : 'calls';
+  if (integrations.has(to)) return 'integration';
+  return upstreams.has(to) ? 'upstream' : undefined;
+}
+
 /** Settings of the client's path and connection: a third party, or one of several calls, sees neither. */
 const OF_ONE_UPSTREAM = ['rewrite', 'strip_prefix', 'websocket'] as const;
 
-function checkKind(route: RouteConfig, integrations: ReadonlyMap<string, Place>, findings: Findings): void {
+function checkKind(route: RouteConfig, answers: Answerer, findings: Findings): void {
   const { to, calls, request } = route.core;
   const say = (setting: string, code: string, message: string, hint: string) =>
     findings.add(placeOf(route, [setting]), code, message, hint);
@@ -83,13 +97,13 @@ function checkKind(route: RouteConfig, integrations: ReadonlyMap<string, Place>,
   if (to !== undefined && calls !== undefined) {
     say('calls', 'two-answers', `"${route.name}" has "to" and "calls": which of them answers is not clear`, 'keep one');
   }
-  const isFacade = to !== undefined && integrations.has(to);
-  if (request !== undefined && !isFacade) {
+  const isFacade = answers === 'integration';
+  if (request !== undefined && (answers === 'upstream' || answers === 'calls')) {
     const message = 'only a third party gets a request of its own';
-    const hint = calls === undefined ? 'use rewrite and headers for an upstream' : 'say it in each of the calls';
+    const hint = answers === 'upstream' ? 'use rewrite and headers for an upstream' : 'say it in each of the calls';
     say('request', 'request-of-upstream', message, hint);
   }
-  if (!isFacade && calls === undefined) return;
+  if (!isFacade && answers !== 'calls') return;
   const whose = isFacade ? `"${to}" is a third party` : `"${route.name}" is made up of calls`;
   for (const setting of OF_ONE_UPSTREAM) {
     if (!isSet(route, setting)) continue;
@@ -100,21 +114,20 @@ function checkKind(route: RouteConfig, integrations: ReadonlyMap<string, Place>,
       say(setting, 'rewrite-facade', `${whose}: the path of the request is not the client’s`, hint);
     }
   }
-  if (calls !== undefined && route.ownBreaker) {
+  if (answers === 'calls' && route.ownBreaker) {
     say('breaker', 'breaker-of-calls', `${whose}: a breaker is that of what is called`, 'set it there');
   }
 }
 
-function checkAnswer(route: RouteConfig, integrations: ReadonlyMap<string, Place>, findings: Findings): void {
-  const { response, core } = route;
+function checkAnswer(route: RouteConfig, answers: Answerer, findings: Findings): void {
+  const { response } = route;
   if (response === undefined) return;
-  const isFacade = core.to !== undefined && integrations.has(core.to);
   const at = (setting: string) => placeOf(route, ['response', setting]);
-  if (response.body !== undefined && !isFacade && core.calls === undefined) {
+  if (response.body !== undefined && answers === 'upstream') {
     const message = 'answers of an upstream are passed on as they are';
     findings.add(at('body'), 'mapping-of-upstream', message, 'only those of an integration or of calls are mapped');
   }
-  if (response.xml && !isFacade) {
+  if (response.xml && (answers === 'upstream' || answers === 'calls')) {
     findings.add(at('xml'), 'xml-of-upstream', 'only the answer of an integration is read as XML', 'remove it');
   }
   if (response.schema !== undefined) return;

@@ -164,6 +164,11 @@ test('a name that leads nowhere is looked for among upstreams and integrations',
   ]);
 });
 
+test('what a name that leads nowhere stands for is not guessed at', async (t) => {
+  const route = 'a: { match: GET /a, to: carier, request: { path: /b }, response: { body: a, xml: true } }';
+  assert.deepEqual(await refusals(t, { routes: route }), ['unknown-upstream: did you mean "carrier"?']);
+});
+
 test('a route calls one thing, or several', async (t) => {
   assert.deepEqual(await refusals(t, { routes: 'a: { match: GET /a }' }), [
     'missing-key: to: the name of an upstream or integration, or calls: several of them',
