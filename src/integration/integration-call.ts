@@ -76,7 +76,8 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
   }
 
   protected override ready(): boolean {
-    if (this.#pacer === undefined) return true;
+    // With an open breaker it would wait for its turn only to be refused then.
+    if (this.#pacer === undefined || this.terms.breaker?.state === 'open') return true;
     this.#holdsTurn = this.#pacer.enter(this);
     return this.#holdsTurn;
   }

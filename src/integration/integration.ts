@@ -48,7 +48,7 @@ export class Integration {
   readonly budget: Budget;
   readonly #options: IntegrationOptions;
   readonly #pace: PaceSettings | undefined;
-  /** By tenant where each has its own account; else the one that all share. Kept over reloads with the same settings. */
+  /** By tenant where each has its own account; else the one that all share. Kept over reloads. */
   #pacers = new Map<string, Pacer>();
   /** A newer configuration goes on with its pacers. */
   #handedOver = false;
@@ -128,17 +128,12 @@ export class Integration {
   adoptFrom(old: Integration): void {
     this.budget.adopt(old.budget);
     if (old.breaker !== undefined) this.breaker?.adopt(old.breaker);
-    if (isDeepStrictEqual(this.#pace, old.#pace)) {
-      this.#pacers = old.#pacers;
-      old.#handedOver = true;
-      return;
-    }
-    for (const [key, before] of old.#pacers) {
-      if (this.#pace === undefined) continue;
-      const pacer = this.#createPacer(this.#pace, key);
-      pacer.adopt(before);
-      this.#pacers.set(key, pacer);
-    }
+    if (this.#pace === undefined) return;
+    // The same pacers, also under another pace: with two of them side by side the third party would get both their rates.
+    this.#pacers = old.#pacers;
+    old.#handedOver = true;
+    if (isDeepStrictEqual(this.#pace, old.#pace)) return;
+    for (const pacer of this.#pacers.values()) pacer.change(this.#pace);
   }
 
   status(): IntegrationStatus {

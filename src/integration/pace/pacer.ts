@@ -65,10 +65,10 @@ class Place implements Waiting {
  * who has left, and it admits only a few hundred jobs a second. Its reservoir is empty but for the turn that the ledger grants.
  */
 export class Pacer {
-  readonly #settings: PaceSettings;
   readonly #env: PaceEnv;
-  readonly #ledger: Ledger;
-  readonly #turns: Turns<Place>;
+  #settings: PaceSettings;
+  #ledger: Ledger;
+  #turns: Turns<Place>;
   /** Those who wait, the longest first. */
   readonly #places = new Map<Waiter, Place>();
   #lottery: Bottleneck | undefined = undefined;
@@ -88,9 +88,20 @@ export class Pacer {
     this.#turns = new Turns(settings.share);
   }
 
-  /** Goes on with the budget of the pacer before it: a reload grants nothing extra. */
-  adopt(old: Pacer): void {
-    this.#ledger.adopt(old.#ledger);
+  /** Goes on under other settings: what was spent stays spent, who waits keeps the place, what is in flight counts. */
+  change(settings: PaceSettings): void {
+    const before = { ledger: this.#ledger, share: this.#settings.share };
+    this.#settings = settings;
+    this.#ledger = new Ledger(settings.rate);
+    this.#ledger.adopt(before.ledger);
+    if (settings.share !== before.share) {
+      this.#turns = new Turns(settings.share);
+      for (const place of this.#places.values()) this.#turns.add(place);
+    }
+    clearTimeout(this.#waitTimer);
+    this.#waitTimer = undefined;
+    this.#expire();
+    this.#grant();
   }
 
   /** Calls that wait. */
@@ -230,22 +241,23 @@ export class Pacer {
     void this.#lottery?.incrementReservoir(1);
   }
 
-  /** The turn is this priority's; it is taken when the budget has room. */
+  /** A turn was drawn with this priority; it is taken when the budget has room. */
   #drawn(priority: number): void {
     this.#entered.delete(priority);
     this.#take(priority);
   }
 
-  #take(priority: number): void {
+  /** Between the draw and the turn, which a pause may put off, somebody may have come who goes before. */
+  #take(drawn: number): void {
     const now = performance.now();
-    const waitMs = this.#turns.has(priority) ? this.#ledger.waitMs(now) : 0;
+    const waitMs = this.#turns.size > 0 ? this.#ledger.waitMs(now) : 0;
     if (waitMs > 0) {
-      this.#turnTimer = setTimeout(() => this.#take(priority), Math.ceil(waitMs));
+      this.#turnTimer = setTimeout(() => this.#take(drawn), Math.ceil(waitMs));
       return;
     }
-    const place = this.#turns.next(priority);
+    const place = this.#hasRoom() ? this.#turns.next(this.#turns.highest()) : undefined;
     this.#granted = false;
-    if (this.#turns.has(priority)) this.#enter(priority);
+    if (this.#turns.has(drawn)) this.#enter(drawn);
     if (place !== undefined) {
       this.#depart(now);
       this.#forget(place);

@@ -28,9 +28,9 @@ export class Turns<W extends Waiting> {
     return this.#size;
   }
 
-  /** Priorities that somebody waits with. */
-  levels(): Iterable<number> {
-    return this.#levels.keys();
+  /** The highest priority that somebody waits with; below all when nobody does. */
+  highest(): number {
+    return Math.max(...this.#levels.keys());
   }
 
   has(priority: number): boolean {

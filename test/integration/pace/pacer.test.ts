@@ -127,8 +127,46 @@ test('a higher priority goes first', async (t) => {
   ];
   for (const call of calls) enter(pacer, call);
   await Promise.all(calls.map((call) => call.went.promise));
-  // A turn that was drawn already stays drawn.
-  assert.ok(log.indexOf('high') <= 2, log.join(' '));
+  assert.deepEqual(log, ['first', 'high', 'low', 'low', 'low']);
+});
+
+test('a pause between the draw and the turn lets those go first who go before', async (t) => {
+  const log: string[] = [];
+  const { pacer } = bench(t, { concurrency: 1 });
+  enter(pacer, new Call('first', log));
+  const low = enter(pacer, new Call('low', log, 1));
+  pacer.done();
+  pacer.observe(429, new Map([['retry-after', '1']]));
+  const high = enter(pacer, new Call('high', log, 9));
+  await high.went.promise;
+  pacer.done();
+  await low.went.promise;
+  assert.deepEqual(log, ['first', 'high', 'low']);
+});
+
+test('other settings keep what was spent, who waits and what is in flight', async (t) => {
+  const { pacer, depth } = bench(t, { rate: rate(20), concurrency: 5 });
+  const start = performance.now();
+  const calls = Array.from({ length: 4 }, () => enter(pacer, new Call('a')));
+  const settings = { rate: rate(20), queue: 100, waitMs: 60_000, share: 'fifo' } as const;
+  pacer.change({ ...settings, concurrency: 2 });
+  assert.deepEqual([pacer.inFlight, pacer.depth], [1, 3]);
+  calls.push(enter(pacer, new Call('b')));
+  await calls[1]?.went.promise;
+  assert.deepEqual([pacer.inFlight, pacer.depth], [2, 3], 'no more than may be in flight now');
+  pacer.change({ ...settings, concurrency: 5, waitMs: 120_000 });
+  for (const [index, call] of calls.entries()) {
+    assert.ok((await call.went.promise) - start >= index * 50 - 0.1, `call ${index}`);
+  }
+  assert.equal(depth.value, 0);
+});
+
+test('a shorter wait holds for those who wait already', async (t) => {
+  const { pacer } = bench(t, { concurrency: 1 });
+  enter(pacer, new Call('a'));
+  const waiting = enter(pacer, new Call('a'));
+  pacer.change({ rate: undefined, concurrency: 1, queue: 100, waitMs: 20, share: 'fair' });
+  assert.equal((await waiting.ended.promise).why, 'wait');
 });
 
 test('a caller that leaves gives its place back', async (t) => {

@@ -47,7 +47,7 @@ test('priorities are lines of their own', () => {
   const turns = new Turns<Call>('fair');
   turns.add(call('low', 'a', 1));
   turns.add(call('high', 'a', 9));
-  assert.deepEqual(new Set(turns.levels()), new Set([1, 9]));
+  assert.equal(turns.highest(), 9);
   assert.deepEqual(drawn(turns, 9), ['high']);
   assert.equal(turns.has(9), false);
   assert.deepEqual(drawn(turns, 1), ['low']);
