@@ -22,6 +22,7 @@ export interface IntegrationTerms extends AnswerTerms {
 
 const PRIORITY_UNSAID = 5;
 const RETRY_SOON_S = 1;
+const NO_TOKEN_IN_TIME = new CredentialsError('token_endpoint_unreachable', 'no token in time');
 const GIVEN_UP: Failure = { kind: 'aborted', result: 'aborted', unsent: false };
 
 export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
@@ -33,8 +34,8 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
   readonly #pacer: Pacer | undefined;
   /** It has a place among those in flight. */
   #holdsTurn = false;
-  /** Status of the last answer, which was of no use. */
-  #discarded = 0;
+  /** Status that the attempt under way was answered with; 0 without an answer. */
+  #status = 0;
   #credentialsError: CredentialsError | undefined = undefined;
   #begunAt = 0;
 
@@ -78,6 +79,8 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
   protected override ready(): boolean {
     // With an open breaker it would wait for its turn only to be refused then.
     if (this.#pacer === undefined || this.terms.breaker?.state === 'open') return true;
+    // An attempt that got no connection leaves its turn to the one that follows at once.
+    if (this.#holdsTurn) return true;
     this.#holdsTurn = this.#pacer.enter(this);
     return this.#holdsTurn;
   }
@@ -104,12 +107,13 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
   protected override next(unreached: boolean): Attempt | undefined {
     // There is no other place to ask.
     if (unreached) return undefined;
+    this.#status = 0;
     return new VendorAttempt(this, this.terms.integration, this.#request);
   }
 
   /** A 429 says that nothing was done. */
   protected override repeatable(): boolean {
-    return this.#discarded === 429 || isIdempotent(this.#request.method);
+    return this.#status === 429 || isIdempotent(this.#request.method);
   }
 
   protected override released(): void {
@@ -122,9 +126,11 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
     const { x, terms } = this;
     this.#waited();
     this.#leave();
-    const error = this.#credentialsError;
-    if (error === undefined) answerFailure(x, failure, terms);
-    else x.reply.refuse(this.#credentialsProblem(error));
+    // Only an attempt that waits for its credentials stands in line.
+    const error = failure.kind === 'busy' ? NO_TOKEN_IN_TIME : this.#credentialsError;
+    if (error === undefined) return answerFailure(x, failure, terms);
+    x.error = error.message;
+    x.reply.refuse(this.#credentialsProblem(error));
   }
 
   #credentialsProblem({ code, retryAfterMs: waitMs }: CredentialsError): Problem {
@@ -141,7 +147,7 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
     const { status, headers } = answer;
     this.#pacer?.observe(status, headers);
     if (status === 401 && terms.integration.credentials.rejected(this.#request, x.tenant)) return this.again();
-    this.#discarded = status;
+    this.#status = status;
     if (!this.head(this.#statusOf(answer), () => retryAfterMs(headers.get('retry-after') ?? '') ?? 0)) return;
     this.end();
     this.#waited();
@@ -151,7 +157,6 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
 
   /** @internal the attempt: no answer. */
   onFailed(error: ClientError | CredentialsError): void {
-    this.#discarded = 0;
     if (error instanceof ClientError) return this.attemptFailed(error.failure, error.message);
     this.#credentialsError = error;
     // That is no failure of the third party's API.
@@ -171,7 +176,8 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
 /** One try: credentials are put on it last, then it is sent. */
 class VendorAttempt implements Attempt {
   readonly target: string;
-  readonly waits = false;
+  /** For credentials: nothing has been sent, and the third party is not to blame. */
+  waits = false;
   readonly #call: IntegrationCall;
   readonly #integration: Integration;
   readonly #request: VendorRequest;
@@ -205,7 +211,11 @@ class VendorAttempt implements Attempt {
     const { credentials, client } = this.#integration;
     const { signal } = this.#abort;
     const applied = credentials.apply(this.#request, this.#call.caller, signal);
-    if (applied !== undefined) await applied;
+    if (applied !== undefined) {
+      this.waits = true;
+      await applied;
+      this.waits = false;
+    }
     return client.send(this.#request, signal);
   }
 }

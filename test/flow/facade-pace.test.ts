@@ -27,9 +27,9 @@ interface Stage {
   readonly held: HeldAnswers;
   readonly observed: Observed;
   /** Calls of a tenant, sent at once. */
-  call(tenant: string, count: number): Ask[];
+  readonly call: (tenant: string, count: number) => Ask[];
   /** Resolves once that many calls wait for their turn. */
-  waiting(count: number): Promise<unknown>;
+  readonly waiting: (count: number) => Promise<unknown>;
 }
 
 /** A gateway before a vendor that keeps its answers back until it is told to give them. */
@@ -92,7 +92,7 @@ test('a tenant that floods waits behind itself, and the vendor gets no more than
   // One was in flight when the others came; from there on they take turns.
   const places = order(vendor).flatMap((who, index) => (who === 'calm' ? [index] : []));
   assert.equal(places.length, 3);
-  assert.ok((places[2] ?? 43) <= 7, `${places} of 43`);
+  assert.ok((places[2] ?? 43) <= 7, `${places.join()} of 43`);
   assertSpaced(vendor, startMs, 25);
   assert.equal(vendor.mostInFlight, 1);
 
