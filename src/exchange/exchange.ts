@@ -38,6 +38,13 @@ export interface FailedAttempt {
   readonly error: string;
 }
 
+/** One of several calls that make up an answer, which failed and which the answer does without. */
+export interface FailedCall {
+  readonly call: string;
+  /** Code of its problem. */
+  readonly reason: string;
+}
+
 /** What unwinds when the head of an answer is known, and when the last byte is out: the policies that were entered. */
 export interface Unwinding {
   onResponse(x: Exchange): void;
@@ -151,6 +158,8 @@ export class Exchange {
   error = '';
   /** Attempts that failed, oldest first, bounded; undefined when none did. */
   failed: FailedAttempt[] | undefined = undefined;
+  /** Calls that the answer does without; undefined when it has all. */
+  partial: readonly FailedCall[] | undefined = undefined;
   /** Its answer had begun and was cut off, which the status does not show. */
   cut = false;
   /** The limit that refused it, named as its decisions are counted: `plan 100/min`, `concurrency`; '' when none did. */
@@ -166,11 +175,11 @@ export class Exchange {
   /** Per-policy state, by `slot()` index. */
   readonly slots: unknown[] = [];
 
-  constructor(req: IncomingMessage, res: ServerResponse, body: RequestBody) {
+  constructor(req: IncomingMessage, res: ServerResponse, body: RequestBody, startedAt = performance.now()) {
     this.req = req;
     this.res = res;
     this.body = body;
-    this.startedAt = performance.now();
+    this.startedAt = startedAt;
     this.method = req.method ?? 'GET';
   }
 

@@ -1,5 +1,5 @@
 // One JSON line for each request, put together from parts prepared at load; only what a client controls is escaped anew.
-import type { Exchange, FailedAttempt, RouteInfo } from '../exchange/exchange.ts';
+import type { Exchange, FailedAttempt, FailedCall, RouteInfo } from '../exchange/exchange.ts';
 import type { Tenant } from '../tenant/tenants.ts';
 import { quote } from './json-text.ts';
 import type { LogSink } from './log-sink.ts';
@@ -63,6 +63,7 @@ export class AccessLog {
     if (x.limit !== '') line += `,"limit":${quote(x.limit)}`;
     if (x.error !== '') line += `,"error":${quote(x.error)}`;
     if (x.failed !== undefined && tellsAttempts(x)) line += `,"failed":[${x.failed.map(failedText).join(',')}]`;
+    if (x.partial !== undefined) line += `,"partial":{${x.partial.map(failedCallText).join(',')}}`;
     if (this.#headers.length > 0) line += this.#otherHeaders(x);
     this.#sink.write(`${line}}\n`);
   }
@@ -103,6 +104,10 @@ function tellsAttempts({ attempts, source, status }: Exchange): boolean {
 function failedText({ target, result, error }: FailedAttempt): string {
   const cause = error === '' ? '' : `,"error":${quote(error)}`;
   return `{"target":${quote(target)},"result":"${result}"${cause}}`;
+}
+
+function failedCallText({ call, reason }: FailedCall): string {
+  return `${quote(call)}:${quote(reason)}`;
 }
 
 function headerField(x: Exchange, name: string, prefix: string): string {

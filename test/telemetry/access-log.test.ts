@@ -94,6 +94,20 @@ test('a line says who asked what, who answered, how and how fast', async () => {
   ]);
 });
 
+test('a line says which calls its answer does without, and why', async () => {
+  const x = exchange();
+  x.upstream = 'orders,carrier';
+  x.partial = [
+    { call: 'shipment', reason: 'upstream.timeout' },
+    { call: 'stock', reason: 'integration.error' },
+  ];
+  new AccessLog(sink, { headers: [] }).record(x, 1);
+  assert.deepEqual(
+    (await written()).map((line) => [line['upstream'], line['partial']]),
+    [['orders,carrier', { shipment: 'upstream.timeout', stock: 'integration.error' }]],
+  );
+});
+
 test('the time is right on both sides of a second', async () => {
   const log = new AccessLog(sink, { headers: [] });
   const times = [Date.UTC(1999, 11, 31, 23, 59, 59, 999), Date.UTC(2000, 0, 1), Date.UTC(2000, 0, 1, 0, 0, 0, 7)];
