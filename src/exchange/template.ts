@@ -1,5 +1,6 @@
 // Texts with placeholders, such as `/orders/{id}` or `{tenant.plan}`: read at load, filled in per request, each value escaped
 // for where it stands.
+import { didYouMean } from '../schema/suggest.ts';
 import type { Exchange } from './exchange.ts';
 import { parseQuery, percentDecode } from './query-string.ts';
 
@@ -52,6 +53,7 @@ interface Placeholder {
 
 const TOKEN = /\{\{|\}\}|\{([^{}]*)\}|[{}]/g;
 const KNOWN = '{tenant}, {tenant.plan}, {query.name} and {body.name}';
+const SCOPES = ['params', 'tenant', 'query', 'body'];
 
 /**
  * Compiles a template. `{id}` and `{params.id}` are path parameters, `{tenant}` the tenant's id, `{tenant.plan}`,
@@ -103,10 +105,13 @@ function readPlaceholder(written: string, { params, calls }: Known): Placeholder
     const path = member.split('.');
     return { ...plain, call: scope, value: (_, __, results) => scalarAt(results?.get(scope), path) };
   }
-  const own = params.map((param) => `{${param}}`).join(', ');
+  const own = [...params.map((param) => `{${param}}`), ...Array.from(calls ?? [], (call) => `{${call}.name}`)].join(
+    ', ',
+  );
+  const near = scope === '' || SCOPES.includes(scope) ? undefined : didYouMean(scope, [...(calls ?? []), ...SCOPES]);
   return {
     error: `{${written}} is not known here`,
-    hint: own === '' ? `known are ${KNOWN}` : `known are ${own}, ${KNOWN}`,
+    hint: near ?? (own === '' ? `known are ${KNOWN}` : `known are ${own}, ${KNOWN}`),
   };
 }
 

@@ -105,6 +105,8 @@ describe('template', () => {
     for (const text of ['/{}', '/{params.x}', '/{headers.x}', '/{tenant.region}', '/{query.}']) {
       assert.match(faultOf(text), /is not known/, text);
     }
+    const misspelt = compileTemplate('/{ordr.id}', 'path', { params: [], calls: new Set(['order', 'stock']) });
+    assert.match('hint' in misspelt ? misspelt.hint : '', /did you mean "order"/);
     for (const text of ['/{id', '/id}', '/{{id}']) assert.match(faultOf(text), /a single/, text);
   });
 });
