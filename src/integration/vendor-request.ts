@@ -4,6 +4,7 @@ import type { Problem } from '../exchange/problem.ts';
 import { compileTemplate, type Known, type Results, type Template, type TemplatePlace } from '../exchange/template.ts';
 import type { VendorRequest } from './client/client.ts';
 import { jsonBodyOf } from './client-body.ts';
+import { MISSING_RESULT } from './compose/problems.ts';
 import { MappingError } from './mapping/expression.ts';
 import type { Mapping, MappingBody } from './mapping/mapping.ts';
 import { BODY_NOT_JSON, MISSING_VALUE, REQUEST_MAPPING_FAILED } from './problems.ts';
@@ -159,7 +160,7 @@ export class RequestMaker {
     } catch (error) {
       if (!(error instanceof MappingError)) throw error;
       x.error = error.message;
-      return x.refuse(REQUEST_MAPPING_FAILED, error.message);
+      return x.refuse(mapping.variables.has('calls') ? MISSING_RESULT : REQUEST_MAPPING_FAILED, error.message);
     }
   }
 }
@@ -187,6 +188,8 @@ function applyEdits(headers: Map<string, string>, edits: Exchange['requestHeader
   }
 }
 
-function missing(x: Exchange, { placeholders }: Template): Problem {
-  return x.refuse(MISSING_VALUE, `one of ${placeholders} is missing, or cannot stand where this route puts it`);
+function missing(x: Exchange, { placeholders, calls }: Template): Problem {
+  // What an earlier call did not bring is no fault of the client's.
+  const problem = calls.size === 0 ? MISSING_VALUE : MISSING_RESULT;
+  return x.refuse(problem, `one of ${placeholders} is missing, or cannot stand where this route puts it`);
 }

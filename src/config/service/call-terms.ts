@@ -5,19 +5,26 @@ import type { IntegrationTerms } from '../../integration/integration-call.ts';
 import type { Breaker } from '../../resilience/breaker.ts';
 import type { UpstreamTerms } from '../../upstream/terms.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
-import type { RouteConfig } from '../format/routes-config.ts';
+import type { PartConfig, RouteConfig } from '../format/routes-config.ts';
 import type { Host } from './host.ts';
 
-/** @param breaker the one that guards this route's calls; undefined for none. */
+/** How a call is attempted. */
+type Attempted = Pick<PartConfig, 'timeout' | 'retry'>;
+
+/**
+ * @param breaker the one that guards this route's calls; undefined for none
+ * @param how what is said of one of several calls
+ */
 export function upstreamTerms(
   entry: RouteConfig,
   upstream: Upstream,
   breaker: Breaker | undefined,
   host: Host,
+  how: Attempted = entry.core,
 ): UpstreamTerms {
   return {
-    ...answerTerms(entry, upstream, breaker, host),
-    retryOn: new Set(entry.core.retry.when),
+    ...answerTerms(entry, upstream, breaker, host, how),
+    retryOn: new Set(how.retry.when),
     upstream,
     headers: host.forward,
   };
@@ -26,16 +33,20 @@ export function upstreamTerms(
 /** A vendor's 429 is worth another attempt whatever `when` says: nothing was done, and the pace waits for its turn. */
 const NOT_YET = 429;
 
-/** @param breaker the one that guards this route's calls; undefined for none. */
+/**
+ * @param breaker the one that guards this route's calls; undefined for none
+ * @param how what is said of one of several calls
+ */
 export function integrationTerms(
   entry: RouteConfig,
   integration: Integration,
   breaker: Breaker | undefined,
   host: Host,
+  how: Attempted = entry.core,
 ): IntegrationTerms {
   return {
-    ...answerTerms(entry, integration, breaker, host),
-    retryOn: new Set([...entry.core.retry.when, NOT_YET]),
+    ...answerTerms(entry, integration, breaker, host, how),
+    retryOn: new Set([...how.retry.when, NOT_YET]),
     upstream: integration,
     integration,
   };
@@ -48,8 +59,9 @@ function answerTerms(
   called: Upstream | Integration,
   breaker: Breaker | undefined,
   host: Host,
+  { timeout, retry }: Attempted,
 ): Shared {
-  const { timeout, retry, fallback } = entry.core;
+  const { fallback } = entry.core;
   return {
     answerMs: timeout?.answer ?? NEVER,
     tryMs: called.settings.timeout.try ?? NEVER,

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Exchange } from '../../exchange/exchange.ts';
 import { HeaderKinds } from '../../exchange/header-kinds.ts';
+import { compose } from '../../integration/compose/compose.ts';
 import { callThirdParty } from '../../integration/facade.ts';
 import type { ConfiguredModules } from '../../policies/module-loader.ts';
 import type { Policy } from '../../policies/policy.ts';
@@ -20,6 +21,7 @@ import { isSet, type RouteConfig, type RoutesConfig } from '../format/routes-con
 import type { LoadedRoutes } from '../load/load-routes.ts';
 import { bodyLimits, integrationTerms, upstreamTerms } from './call-terms.ts';
 import { type Called, CalledBuilder, takeOver } from './called.ts';
+import { type CallsParts, compileCalls, compositionOf } from './calls.ts';
 import { compileFacade, type FacadeParts } from './facades.ts';
 import type { Host } from './host.ts';
 import { policyEnv } from './policy-env.ts';
@@ -92,6 +94,8 @@ interface RouteParts {
   readonly policies: readonly Policy[];
   /** Of a route to an integration. */
   readonly facade: FacadeParts | undefined;
+  /** Of a route with `calls`. */
+  readonly calls: CallsParts | undefined;
 }
 
 /** The parts of every route, in turns so that requests are served meanwhile. */
@@ -104,7 +108,8 @@ async function buildRoutes(parts: CompileParts, findings: Findings): Promise<Rea
     const policies = await buildPolicies(parts, entry, findings);
     const integration = config.integrations.get(entry.core.to ?? '');
     const env = { entry, texts, schemas, host, findings };
-    built.set(entry, { policies, facade: integration && (await compileFacade(env, integration.settings)) });
+    const facade = integration && (await compileFacade(env, integration.settings));
+    built.set(entry, { policies, facade, calls: entry.core.calls && (await compileCalls(env)) });
     if (performance.now() - turn > TURN_MS) {
       await nextTurn();
       turn = performance.now();
@@ -164,11 +169,15 @@ function assembleRoute(entry: RouteConfig, parts: RouteParts, called: CalledBuil
 /** What follows the last policy of a route. */
 function callOf(
   entry: RouteConfig,
-  { facade }: RouteParts,
+  { facade, calls }: RouteParts,
   called: CalledBuilder,
   host: Host,
   websocket: TunnelLife | undefined,
 ): (x: Exchange) => void {
+  if (calls !== undefined) {
+    const composition = compositionOf(entry, calls, called, host, crashing(host));
+    return (x) => compose(x, composition);
+  }
   const to = entry.core.to ?? '';
   const integration = called.integrations.get(to);
   if (integration !== undefined && facade !== undefined) {
