@@ -26,10 +26,10 @@ export function callThirdParty(x: Exchange, facade: Facade): void {
 async function begin(x: Exchange, facade: Facade): Promise<void> {
   const { terms } = facade;
   const bytes = await x.body.collect(terms.body.maxBytes);
-  if (x.ended) return;
+  if (isOver(x)) return;
   if (typeof bytes === 'string') return x.reply.refuse(refuseBody(x, bytes, terms.body.maxBytes));
   const request = await facade.request.make(x, bytes);
-  if (x.ended) return;
+  if (isOver(x)) return;
   if ('code' in request) return x.reply.refuse(request);
   const call = new IntegrationCall(
     x,
@@ -52,7 +52,7 @@ function effectiveStatus({ status, body }: VendorAnswer, soap: boolean): number 
 async function respond(x: Exchange, { answer: parts }: Facade, answer: VendorAnswer, bytes: Buffer): Promise<void> {
   const asked = parts.mapping?.variables.has('request') ? requestBody(x, bytes) : NO_JSON;
   const passed = await readAnswer(x, answer, parts, asked);
-  if (x.ended) return;
+  if (isOver(x)) return;
   if ('code' in passed) x.reply.refuse(passed);
   else pass(x, answer.status, passed);
 }
@@ -71,4 +71,9 @@ export function pass(x: Exchange, status: number, { body, headers }: Passed): vo
   x.reply.begin(bodyless || x.method === 'HEAD');
   if (!bodyless && x.method !== 'HEAD' && bytes.length > 0) x.reply.write(bytes);
   x.reply.end(undefined);
+}
+
+/** The client has gone, or has been answered otherwise: by a reload that no longer allows it, or by a shutdown. */
+function isOver(x: Exchange): boolean {
+  return x.ended || x.reply.started;
 }
