@@ -63,6 +63,9 @@ function thirdParty({ url, admin, control, demoKey, acmeKey }: Run): string {
   # quote: asked for and answered in our terms, whatever the carrier calls them
   curl -i ${url}/v1/shipping/quotes ${quote(demoKey)}
 
+  # 360: the order made above, and where its parcel is
+  ${get('/v1/orders/1/360')}
+
   # stock: JSON in front of SOAP; 007 is not 7
   ${get('/v1/stock/007')}
 
@@ -78,6 +81,6 @@ function thirdParty({ url, admin, control, demoKey, acmeKey }: Run): string {
   promise  curl -s ${control} -d '{"drift":"none"}'
            (it keeps its contract again)
   down     curl -s ${control} -d '{"down":true}'
-           (a quote is the route's fallback now, and stock a 502 at once; until:)
+           (a quote is the route's fallback now, an order comes without its parcel, and stock is a 502 at once; until:)
   up       curl -s ${control} -d '{"down":false}'`;
 }

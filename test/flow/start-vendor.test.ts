@@ -31,6 +31,14 @@ suite('the third party of npm start', () => {
     });
   });
 
+  test('an order comes with its parcel', async () => {
+    await run('# 201:');
+    const answer = await run('# 360:');
+    assert.match(answer, /^HTTP\/1.1 200 /);
+    assert.match(answer, /"customer":"c-1"/);
+    assert.match(answer, /"state":"in_transit"/);
+  });
+
   test('stock comes from SOAP, and 007 stays a text', async () => {
     assert.deepEqual(bodyOf(await run('# stock:')), {
       sku: '007',
@@ -78,6 +86,10 @@ suite('the third party of npm start', () => {
   test('without the vendor there is the fallback or a fast problem, and with it all is well again', async () => {
     await run('down');
     assert.deepEqual(bodyOf(await run('# quote:')), { quotes: [], stale: true });
+    const partial = await run('# 360:');
+    assert.match(partial, /^HTTP\/1.1 200 /);
+    assert.match(partial, /^partial-results: shipment\r$/im);
+    assert.match(partial, /"parcel":null/);
     assert.match(await run('# stock:'), /^HTTP\/1.1 50[23] [\s\S]*"code":"upstream\.(connect|breaker_open)"/);
     await run('up');
     await eventually(async () => (await run('# quote:')).includes('standard'), 'quote of the vendor');
