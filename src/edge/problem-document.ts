@@ -2,10 +2,9 @@
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Problem } from '../exchange/problem.ts';
 
-/** The document's text; extension members never override the standard ones. */
+/** The document's text; extension members come last and never override the standard ones. */
 export function problemDocument(x: Exchange, problem: Problem, base: string): string {
-  return JSON.stringify({
-    ...x.extensions,
+  const standard = {
     type: base + problem.code,
     title: problem.title,
     status: problem.status,
@@ -15,7 +14,8 @@ export function problemDocument(x: Exchange, problem: Problem, base: string): st
     route: x.route?.name,
     retry_after: x.retryAfter > 0 ? x.retryAfter : undefined,
     errors: x.violations,
-  });
+  };
+  return JSON.stringify(x.extensions === undefined ? standard : { ...standard, ...x.extensions, ...standard });
 }
 
 /** `sluice; error=…` */
