@@ -1,10 +1,10 @@
 // The plain recipe for calling a third party: express.json(), axios, res.json(). `node express-axios.ts PORT ORIGIN`
 import { Agent } from 'node:http';
-import axios from 'axios';
+import { create } from 'axios';
 import express from 'express';
 
 const [port, origin] = process.argv.slice(2);
-const client = axios.create({ baseURL: String(origin), httpAgent: new Agent({ keepAlive: true }), proxy: false });
+const client = create({ baseURL: String(origin), httpAgent: new Agent({ keepAlive: true }), proxy: false });
 
 express()
   .disable('x-powered-by')

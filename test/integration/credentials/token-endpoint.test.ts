@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:https';
 import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CredentialsError } from '../../../src/integration/credentials/index.ts';
 import { cidrSchema, matcher } from '../../../src/tenant/cidr.ts';
 import type { CleanUp } from '../../support/clean-up.ts';
@@ -169,7 +170,7 @@ describe('no answer', () => {
     const refused = refusal(credentials.apply(requestTo('/'), undefined, never()));
     await asked;
     t.mock.timers.tick(9_999);
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     assert.deepEqual(told, [], 'a moment before, it is waited for still');
     t.mock.timers.tick(1);
     const error = await refused;
