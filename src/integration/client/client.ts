@@ -140,7 +140,9 @@ export class Client {
         signal,
         transport: wire,
       });
-      return await readAnswer(data, method, responseMaxBytes);
+      const answer = await readAnswer(data, method, responseMaxBytes);
+      wire.answered();
+      return answer;
     } catch (error) {
       if (first && wire.stale && !signal.aborted && isIdempotent(method)) {
         // Its neighbours are as old as it was.

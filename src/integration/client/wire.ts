@@ -45,6 +45,11 @@ export class Wire {
     return this.#request?.reusedSocket === true && !this.#headed && this.#socket?.bytesRead === this.#readBefore;
   }
 
+  /** The answer is whole. One that came before its request was sent would keep the connection for what nobody reads. */
+  answered(): void {
+    if (this.#request?.writableFinished === false) this.#request.destroy();
+  }
+
   /** Called by axios. */
   request(options: RequestOptions, onResponse: (response: IncomingMessage) => void): ClientRequest {
     const request = send({
