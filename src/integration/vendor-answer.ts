@@ -46,16 +46,14 @@ export async function readAnswer(
   clientBody: MappingBody,
 ): Promise<Passed | Problem> {
   const document = parts.xml === undefined ? undefined : await xmlOf(answer, parts.xml.arrays);
-  if (document instanceof XmlError) {
-    const refused = parts.errors.refuse(x, answer);
-    if (refused !== undefined) return refused;
-    x.error = document.message;
-    return x.refuse(NOT_XML, document.message);
-  }
+  if (document instanceof XmlError) return parts.errors.refuse(x, answer) ?? notXml(x, document.message);
   const fault = parts.soap ? soapFault(soapBody(document)) : undefined;
   if (fault !== undefined) return parts.errors.refuseFault(x, answer, fault);
   const refused = parts.errors.refuse(x, answer);
   if (refused !== undefined) return refused;
+  if (parts.soap && document !== undefined && soapBody(document) === undefined) {
+    return notXml(x, 'it is no SOAP envelope');
+  }
   const { contract, mapping } = parts;
   if (answer.status === 204 || answer.status === 205) return passedOn(answer);
   const looks = contract?.draw() ?? false;
@@ -86,6 +84,11 @@ async function xmlOf(answer: VendorAnswer, arrays: readonly string[]): Promise<u
     if (error instanceof XmlError) return error;
     throw error;
   }
+}
+
+function notXml(x: Exchange, why: string): Problem {
+  x.error = why;
+  return x.refuse(NOT_XML, why);
 }
 
 function jsonOfXml(value: unknown): AnswerJson {

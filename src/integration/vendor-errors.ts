@@ -1,7 +1,9 @@
 // A vendor's errors in our terms: which of our answers stands for which of its statuses.
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Problem } from '../exchange/problem.ts';
+import { exactValue } from '../json/exact-value.ts';
 import { scanJson } from '../json/scan.ts';
+import { retryAfterMs } from '../resilience/retry-after.ts';
 import type { VendorAnswer } from './client/client.ts';
 import { REDIRECT, SOAP_FAULT, VENDOR_ERROR } from './problems.ts';
 import type { IntegrationSettings } from './settings.ts';
@@ -9,6 +11,9 @@ import type { SoapFault } from './xml/soap.ts';
 
 /** Most of a vendor's words that a problem repeats. */
 const MAX_EXPOSED_BYTES = 16_384;
+const RETRY_SOON_S = 1;
+/** Longest that callers are told to stay away. */
+const MAX_RETRY_AFTER_S = 86_400;
 
 export class VendorErrors {
   readonly #name: string;
@@ -33,13 +38,16 @@ export class VendorErrors {
     if (status >= 200 && status < 300) return undefined;
     const detail = `${this.#name} answered with status ${status}`;
     x.extensions = { vendor_status: status, ...(this.#exposes && { vendor_body: wordsOf(answer) }) };
-    return x.refuse(status < 400 ? REDIRECT : this.#meaningOf(status, VENDOR_ERROR), detail, retryAfterS(answer));
+    const problem = status < 400 ? REDIRECT : this.#meaningOf(status, VENDOR_ERROR);
+    return x.refuse(problem, detail, retryAfterS(answer, problem));
   }
 
   /** Why a SOAP fault is not passed on: what its status means here, or that it is one. */
-  refuseFault(x: Exchange, { status }: VendorAnswer, fault: SoapFault): Problem {
+  refuseFault(x: Exchange, answer: VendorAnswer, fault: SoapFault): Problem {
+    const { status } = answer;
     x.extensions = { vendor_status: status, fault_code: fault.code, fault_string: fault.text };
-    return x.refuse(this.#meaningOf(status, SOAP_FAULT), `${this.#name} answered with the fault ${fault.code}`);
+    const problem = this.#meaningOf(status, SOAP_FAULT);
+    return x.refuse(problem, `${this.#name} answered with the fault ${fault.code}`, retryAfterS(answer, problem));
   }
 
   #meaningOf(status: number, unmapped: Problem): Problem {
@@ -50,11 +58,18 @@ export class VendorErrors {
 /** What the vendor said: its JSON, or its text. */
 function wordsOf({ body }: VendorAnswer): unknown {
   const scan = body.length <= MAX_EXPOSED_BYTES ? scanJson(body) : undefined;
-  return scan !== undefined && 'value' in scan ? scan.value : body.toString('utf8', 0, MAX_EXPOSED_BYTES);
+  if (scan !== undefined && 'value' in scan) return exactValue(body.toString('utf8'), scan);
+  // As a part of a stream, so that a character that is cut in two is left out.
+  return new TextDecoder().decode(body.subarray(0, MAX_EXPOSED_BYTES), { stream: true });
 }
 
-/** When the vendor says when: only seconds, and only where our own status may say so, too. */
-function retryAfterS({ status, headers }: VendorAnswer): number {
-  const text = headers.get('retry-after') ?? '';
-  return (status === 429 || status === 503) && /^\d{1,6}$/.test(text) ? Number(text) : 0;
+/** When callers may come back: as the vendor says where its status has a say in it; our own 429 and 503 always tell. */
+function retryAfterS({ status, headers }: VendorAnswer, ours: Problem): number {
+  const said = isTemporary(status) ? (retryAfterMs(headers.get('retry-after') ?? '') ?? 0) : 0;
+  const seconds = Math.min(Math.ceil(said / 1000), MAX_RETRY_AFTER_S);
+  return seconds === 0 && isTemporary(ours.status) ? RETRY_SOON_S : seconds;
+}
+
+function isTemporary(status: number): boolean {
+  return status === 429 || status === 503;
 }
