@@ -11,9 +11,12 @@ const DROPPED: ReadonlySet<string> = new Set(['discriminator', 'xml', 'externalD
 const ONE_SCHEMA: ReadonlySet<string> = new Set(['items', 'additionalProperties', 'not']);
 const MANY_SCHEMAS: ReadonlySet<string> = new Set(['allOf', 'oneOf', 'anyOf']);
 
+/** What a schema is of: a member of one kind of body only is not required in the other. */
+export type Direction = 'request' | 'response';
+
 /** A schema that stands alone: what it refers to in `components` (name → schema) is converted into its `$defs`. */
-export function toJsonSchema(schema: Json, components: JsonMap): JsonMap {
-  const conversion = new Conversion(components);
+export function toJsonSchema(schema: Json, components: JsonMap, direction: Direction = 'request'): JsonMap {
+  const conversion = new Conversion(components, direction);
   const root = conversion.convert(schema);
   const defs = conversion.definitions();
   return Object.keys(defs).length === 0 ? root : { ...root, $defs: defs };
@@ -21,10 +24,12 @@ export function toJsonSchema(schema: Json, components: JsonMap): JsonMap {
 
 class Conversion {
   readonly #components: JsonMap;
+  readonly #direction: Direction;
   readonly #wanted: string[] = [];
 
-  constructor(components: JsonMap) {
+  constructor(components: JsonMap, direction: Direction) {
     this.#components = components;
+    this.#direction = direction;
   }
 
   /** Everything referred to, and what that refers to in turn. */
@@ -47,7 +52,7 @@ class Conversion {
     if (schema['example'] !== undefined) out['examples'] = [schema['example']];
     exclusive(out, 'minimum', 'exclusiveMinimum');
     exclusive(out, 'maximum', 'exclusiveMaximum');
-    requireWritable(out);
+    requireOf(out, this.#direction);
     return schema['nullable'] === true ? orNull(out) : out;
   }
 
@@ -78,13 +83,14 @@ function exclusive(out: Record<string, Json>, bound: string, keyword: string): v
   } else delete out[keyword];
 }
 
-/** OpenAPI 3.0: a read-only property that is required is required of responses alone. */
-function requireWritable(out: Record<string, Json>): void {
+/** OpenAPI 3.0: a read-only property that is required is required of responses alone, a write-only one of requests. */
+function requireOf(out: Record<string, Json>, direction: Direction): void {
+  const foreign = direction === 'request' ? 'readOnly' : 'writeOnly';
   const { properties, required } = out;
   if (!isList(required) || !isMap(properties)) return;
   out['required'] = required.filter((name) => {
     const property = typeof name === 'string' ? properties[name] : undefined;
-    return property === undefined || !isMap(property) || property['readOnly'] !== true;
+    return property === undefined || !isMap(property) || property[foreign] !== true;
   });
 }
 

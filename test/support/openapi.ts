@@ -22,15 +22,35 @@ export interface Operation {
   readonly bodyExamples: readonly Json[];
 }
 
+/** What an operation answers with status 200, in JSON. */
+export interface DescribedAnswer {
+  readonly operation: Operation;
+  /** JSON Schema 2020-12, whole. */
+  readonly schema: JsonMap;
+  /** Answers given as examples: at least one. */
+  readonly examples: readonly Json[];
+}
+
 interface Description {
   readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>;
-  readonly components: { readonly schemas: JsonMap; readonly examples: JsonMap; readonly parameters: JsonMap };
+  readonly components: {
+    readonly schemas: JsonMap;
+    readonly examples: JsonMap;
+    readonly parameters: JsonMap;
+    readonly responses: Readonly<Record<string, ResponseObject>>;
+  };
 }
 
 interface OperationObject {
   readonly operationId: string;
   readonly parameters?: readonly JsonMap[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, MediaType>> };
+  readonly requestBody?: ResponseObject;
+  readonly responses: Readonly<Record<string, ResponseObject>>;
+}
+
+interface ResponseObject {
+  readonly $ref?: string;
+  readonly content?: Readonly<Record<string, MediaType>>;
 }
 
 interface MediaType {
@@ -40,12 +60,46 @@ interface MediaType {
 
 /** All operations of GitHub's REST API: see test/data/README.md. */
 export function githubOperations(): readonly Operation[] {
+  const description = readDescription();
+  return operationsOf(description).map(({ path, method, operation }) =>
+    toOperation(path, method, operation, description),
+  );
+}
+
+/** All answers with status 200 and JSON that operations of GitHub's REST API have an example of. */
+export function githubAnswers(): readonly DescribedAnswer[] {
+  const description = readDescription();
+  const { schemas, responses } = description.components;
+  return operationsOf(description).flatMap(({ path, method, operation }) => {
+    const written = operation.responses['200'];
+    const response = written?.$ref === undefined ? written : responses[nameIn(written.$ref)];
+    const json = response?.content?.['application/json'];
+    const examples = examplesOf(json, description);
+    if (json === undefined || examples.length === 0) return [];
+    const schema = toJsonSchema(json.schema, schemas, 'response');
+    return [{ operation: toOperation(path, method, operation, description), schema, examples }];
+  });
+}
+
+function readDescription(): Description {
   const file = join(import.meta.dirname, '../data/github-openapi.json.gz');
   // The file is part of the repository: its shape is known, not checked.
-  const description: Description = JSON.parse(gunzipSync(readFileSync(file)).toString());
-  return Object.entries(description.paths).flatMap(([path, methods]) => {
-    return Object.entries(methods).map(([method, operation]) => toOperation(path, method, operation, description));
-  });
+  return JSON.parse(gunzipSync(readFileSync(file)).toString());
+}
+
+function operationsOf({ paths }: Description) {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+}
+
+function examplesOf(json: MediaType | undefined, description: Description): readonly Json[] {
+  return Object.values(json?.examples ?? {}).map((example) => resolve(example, description)['value'] ?? null);
+}
+
+/** Of `#/components/KIND/NAME`. */
+function nameIn(reference: string): string {
+  return reference.split('/').at(-1) ?? '';
 }
 
 function toOperation(path: string, method: string, operation: OperationObject, description: Description): Operation {
@@ -59,7 +113,7 @@ function toOperation(path: string, method: string, operation: OperationObject, d
   for (const [, name = ''] of path.matchAll(/\{([^}]+)\}/g)) {
     params.set(name, toJsonSchema(declared.get(name)?.['schema'] ?? { type: 'string' }, schemas));
   }
-  const json = operation.requestBody?.content['application/json'];
+  const json = operation.requestBody?.content?.['application/json'];
   return {
     id: operation.operationId,
     method: method.toUpperCase(),
@@ -67,7 +121,7 @@ function toOperation(path: string, method: string, operation: OperationObject, d
     params,
     samplePath: path.replace(/\{([^}]+)\}/g, (_, name: string) => sampleValue(params.get(name) ?? {})),
     body: json && toJsonSchema(json.schema, schemas),
-    bodyExamples: Object.values(json?.examples ?? {}).map((example) => resolve(example, description)['value'] ?? null),
+    bodyExamples: examplesOf(json, description),
   };
 }
 
