@@ -23,10 +23,10 @@ const soap = (body: string, status: number, version: keyof typeof ENVELOPES = '1
     status,
   );
 const fault11 = (code: string): string =>
-  `<s:Fault><faultcode>s:${code}</faultcode><faultstring>No such &lt;SKU&gt;</faultstring><detail>${CANARY}</detail></s:Fault>`;
+  `<s:Fault><faultcode>s:${code}</faultcode><faultstring>No such &lt;SKU&gt;</faultstring><detail><Value>Client ${CANARY}</Value></detail></s:Fault>`;
 const fault12 = (code: string): string =>
   `<s:Fault><s:Code><s:Value>s:${code}</s:Value><s:Subcode><s:Value>x:NoSku</s:Value></s:Subcode></s:Code>` +
-  `<s:Reason><s:Text xml:lang="en">No such SKU</s:Text><s:Text xml:lang="de">${CANARY}</s:Text></s:Reason></s:Fault>`;
+  `<s:Reason><s:Text xml:lang="en">No such SKU</s:Text><s:Text xml:lang="de">${CANARY}</s:Text></s:Reason><s:Detail><Value>Sender</Value></s:Detail></s:Fault>`;
 
 /** By name; the route to each is named as it is. */
 const INTEGRATIONS: Readonly<Record<string, object>> = {

@@ -152,6 +152,25 @@ suite('requests to a third party', () => {
     );
   });
 
+  test('a client that waits for 100 is asked for its body; one that sent all it has gets the answer', async () => {
+    const { client } = await facades.send('/plain/x', {
+      method: 'POST',
+      headers: { expect: '100-continue', 'content-length': '3', 'content-type': 'a/b' },
+    });
+    assert.equal((await client.response({ interim: true })).status, 100);
+    client.send('abc').halfClose();
+    const { status, body } = await client.response();
+    assert.deepEqual([status, body.toString()], [200, '{"n":1}']);
+  });
+
+  test('an upgrade leads nowhere', async () => {
+    const { response, call } = await ask('/plain/x', {
+      headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'x' },
+    });
+    assert.equal(response.status, 200);
+    assert.equal(call.header('upgrade'), undefined);
+  });
+
   test('a body over its bound is refused before there is a call', async () => {
     assertRefused(await post('/small', '{"n":12345678901234567890}'), 'request.body_too_large', 413);
   });

@@ -57,7 +57,9 @@ export function soapFault(body: unknown): SoapFault | undefined {
   };
 }
 
-const SENDER = /<(?:[\w.-]+:)?(?:faultcode|Value)[^>]*>\s*(?:[\w.-]+:)?(?:Client|Sender)\b/;
+/** The code of a fault; the value of a `Code` only: a detail may hold any other. */
+const SENDER =
+  /<(?:[\w.-]+:)?(?:faultcode|Code[^<>]*>\s*<(?:[\w.-]+:)?Value)[^<>]*>\s*(?:[\w.-]+:)?(?:Client|Sender)\b/;
 const FAULT_BEGINS_WITHIN = 65_536;
 
 /** Whether the text of an answer reports a fault of the sender's. A quick look, before anything is parsed. */
