@@ -85,3 +85,9 @@ export const WAIT_TOO_LONG = defineProblem(
   'The third party grants no call in time',
   'destination_unavailable',
 );
+export const MAPPINGS_BUSY = defineProblem(
+  'integration.mappings_busy',
+  503,
+  'Too many large mappings wait for a thread',
+  'destination_unavailable',
+);

@@ -6,9 +6,9 @@ import { isJsonType } from '../json/media-type.ts';
 import { scanJson } from '../json/scan.ts';
 import type { VendorAnswer } from './client/client.ts';
 import { JsonBody, NO_JSON } from './client-body.ts';
-import { MappingError } from './mapping/expression.ts';
 import type { Mapping, MappingBody } from './mapping/mapping.ts';
 import { DRIFTED, MAPPING_FAILED, NOT_JSON, NOT_XML } from './problems.ts';
+import { refuseMapping } from './refuse-mapping.ts';
 import { variablesOf } from './variables.ts';
 import type { VendorErrors } from './vendor-errors.ts';
 import { readXml } from './xml/read-xml.ts';
@@ -34,7 +34,7 @@ export interface Passed {
 }
 
 /** Of the vendor's headers these are passed on, ... */
-const KEPT = ['cache-control', 'content-language', 'expires'];
+const KEPT = ['cache-control', 'content-language', 'expires', 'vary'];
 /** ... and these, which speak of the very bytes, with a body that was not mapped. */
 const KEPT_UNMAPPED = [...KEPT, 'content-type', 'content-disposition', 'etag', 'last-modified', 'link'];
 
@@ -129,9 +129,7 @@ async function mapAnswer(
   try {
     return mapped(answer, await mapping.run(json, variables));
   } catch (error) {
-    if (!(error instanceof MappingError)) throw error;
-    x.error = error.message;
-    return x.refuse(MAPPING_FAILED, error.message);
+    return refuseMapping(x, error, MAPPING_FAILED);
   }
 }
 

@@ -46,7 +46,8 @@ export class VendorErrors {
   refuseFault(x: Exchange, answer: VendorAnswer, fault: SoapFault): Problem {
     const { status } = answer;
     x.extensions = { vendor_status: status, fault_code: fault.code, fault_string: fault.text };
-    const problem = this.#meaningOf(status, SOAP_FAULT);
+    // SOAP 1.1 gives every fault the status 500 (§6.2), also one that is the caller's.
+    const problem = this.#meaningOf(fault.sender ? 400 : status, SOAP_FAULT);
     return x.refuse(problem, `${this.#name} answered with the fault ${fault.code}`, retryAfterS(answer, problem));
   }
 

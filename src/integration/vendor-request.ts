@@ -5,9 +5,9 @@ import { compileTemplate, type Known, type Results, type Template, type Template
 import type { VendorRequest } from './client/client.ts';
 import { jsonBodyOf } from './client-body.ts';
 import { MISSING_RESULT } from './compose/problems.ts';
-import { MappingError } from './mapping/expression.ts';
 import type { Mapping, MappingBody } from './mapping/mapping.ts';
 import { BODY_NOT_JSON, MISSING_VALUE, REQUEST_MAPPING_FAILED } from './problems.ts';
+import { refuseMapping } from './refuse-mapping.ts';
 import { variablesOf } from './variables.ts';
 
 /** A request as routes.yaml describes it, its files read and its mapping compiled. */
@@ -158,9 +158,7 @@ export class RequestMaker {
     try {
       return Buffer.from(await mapping.run(json, variablesOf(x, mapping.variables, { calls })));
     } catch (error) {
-      if (!(error instanceof MappingError)) throw error;
-      x.error = error.message;
-      return x.refuse(mapping.variables.has('calls') ? MISSING_RESULT : REQUEST_MAPPING_FAILED, error.message);
+      return refuseMapping(x, error, mapping.variables.has('calls') ? MISSING_RESULT : REQUEST_MAPPING_FAILED);
     }
   }
 }

@@ -64,6 +64,7 @@ suite('errors of third parties', () => {
         url: vendor.url,
         ...QUIET,
         breaker: { min: 2, failures: '50%', window: '10m', open: '10m' },
+        ...(version === '1.2' && { errors: { 400: 404 } }),
       };
       routes[`soap-${version}`] = {
         match: `GET /soap-${version}/{sku}`,
@@ -161,7 +162,11 @@ suite('errors of third parties', () => {
       const of = (body: string, status: number): Answer => soap(body, status, version === '1.2' ? '1.2' : '1.1');
       for (const status of [500, 400, 500, 500]) {
         const { response } = await ask(name, of(fault(ours), status), path);
-        const problem = assertProblem(response, 502, 'integration.soap_fault');
+        // A fault of the caller's is a 400 to `errors`, whatever SOAP sends it with.
+        const problem =
+          version === '1.2'
+            ? assertProblem(response, 404, 'integration.error')
+            : assertProblem(response, 502, 'integration.soap_fault');
         assert.deepEqual(
           [problem['vendor_status'], problem['fault_code'], problem['fault_string']],
           [status, ours, text],

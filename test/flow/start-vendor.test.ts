@@ -49,7 +49,7 @@ suite('the third party of npm start', () => {
       ],
     });
     const unknown = await start.run(start.command('# stock:').replace('/007', '/008'));
-    assert.match(unknown, /"fault_string":"Unknown SKU 008"/);
+    assert.match(unknown, /^HTTP\/1.1 404 [\s\S]*"fault_string":"Unknown SKU 008"/);
   });
 
   test('a tenant that floods does not keep another from its turn, nor the vendor from its rate', async () => {

@@ -6,8 +6,8 @@ import { type Alarm, alarms } from '../../resilience/alarm.ts';
 import { answerNothing, refuseBody } from '../../upstream/failure.ts';
 import { jsonBodyOf, NO_JSON } from '../client-body.ts';
 import { pass } from '../facade.ts';
-import { MappingError } from '../mapping/expression.ts';
 import type { Mapping } from '../mapping/mapping.ts';
+import { refuseMapping } from '../refuse-mapping.ts';
 import { variablesOf } from '../variables.ts';
 import { type CallResult, objectOf } from './call-result.ts';
 import { type Outcome, type Part, PartCall } from './part.ts';
@@ -189,9 +189,7 @@ class Composing implements ExchangeCall, Alarm {
     try {
       return await mapping.run(results, variablesOf(x, mapping.variables, variables));
     } catch (error) {
-      if (!(error instanceof MappingError)) throw error;
-      x.error = error.message;
-      return x.refuse(CALLS_MAPPING, error.message);
+      return refuseMapping(x, error, CALLS_MAPPING);
     }
   }
 

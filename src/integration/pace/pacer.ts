@@ -37,8 +37,8 @@ export interface PaceEnv {
 
 /** Bottleneck takes a few milliseconds to let a job run: the next turn is drawn so long before it is due. */
 const DRAW_AHEAD_MS = 5;
-/** Of two pauses that end almost together, one is news. */
-const SAME_PAUSE_MS = 1_000;
+/** A shorter pause is the vendor's ordinary pace; and of two that end almost together, one is news. */
+const NEWS_FROM_MS = 1_000;
 const LOWEST = 0;
 const HIGHEST = 9;
 
@@ -149,7 +149,7 @@ export class Pacer {
     if (slow !== undefined) this.#ledger.slow(slow.spacingMs, now + slow.forMs);
     if (pauseMs === 0) return;
     this.#ledger.pause(now + pauseMs);
-    if (now + pauseMs < this.#pausedUntilMs + SAME_PAUSE_MS) return;
+    if (now + pauseMs < Math.max(now, this.#pausedUntilMs) + NEWS_FROM_MS) return;
     this.#pausedUntilMs = now + pauseMs;
     this.#env.onPause(pauseMs, status);
   }
@@ -247,7 +247,10 @@ export class Pacer {
     this.#take(priority);
   }
 
-  /** Between the draw and the turn, which a pause may put off, somebody may have come who goes before. */
+  /**
+   * Between the draw and the turn, which a pause may put off, somebody may have come who goes before. A draw takes a few
+   * milliseconds: it stands for all places that became free meanwhile.
+   */
   #take(drawn: number): void {
     const now = performance.now();
     const waitMs = this.#turns.size > 0 ? this.#ledger.waitMs(now) : 0;
@@ -255,16 +258,19 @@ export class Pacer {
       this.#turnTimer = setTimeout(() => this.#take(drawn), Math.ceil(waitMs));
       return;
     }
-    const place = this.#hasRoom() ? this.#turns.next(this.#turns.highest()) : undefined;
+    while (this.#turns.size > 0 && this.#hasRoom() && this.#ledger.waitMs(now) <= 0) this.#next(now);
     this.#granted = false;
     if (this.#turns.has(drawn)) this.#enter(drawn);
-    if (place !== undefined) {
-      this.#depart(now);
-      this.#forget(place);
-      this.#env.waited.observe((now - place.sinceMs) / 1000);
-      place.waiter.go();
-    }
     this.#grant();
+  }
+
+  #next(nowMs: number): void {
+    const place = this.#turns.next(this.#turns.highest());
+    if (place === undefined) return;
+    this.#depart(nowMs);
+    this.#forget(place);
+    this.#env.waited.observe((nowMs - place.sinceMs) / 1000);
+    place.waiter.go();
   }
 
   /** Who has waited too long is refused. All wait equally long, so the first that came is the first to go. */
