@@ -106,6 +106,16 @@ test('no more are in flight than may be; one that ends lets the next go', async 
   assert.deepEqual([pacer.inFlight, pacer.depth], [0, 0]);
 });
 
+test('places that become free together are taken together', async (t) => {
+  const log: string[] = [];
+  const { pacer } = bench(t, { concurrency: 3 });
+  for (let i = 0; i < 3; i++) enter(pacer, new Call('first', log));
+  const next = Array.from({ length: 5 }, () => enter(pacer, new Call('next', log)));
+  for (let i = 0; i < 3; i++) pacer.done();
+  await next[0]?.went.promise;
+  assert.deepEqual([log.length, pacer.inFlight, pacer.depth], [6, 3, 2]);
+});
+
 test('a tenant that floods waits behind itself', async (t) => {
   const log: string[] = [];
   const { pacer } = bench(t, { rate: rate(200) });
