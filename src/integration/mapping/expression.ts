@@ -1,6 +1,7 @@
 // A JSONata expression: compiled and checked at load, evaluated within limits.
 import jsonata from 'jsonata';
 import { exactClone } from '../../json/exact-value.ts';
+import { compileDirect, type Direct } from './direct.ts';
 
 /** Why a text is no mapping. */
 export interface ExpressionFault {
@@ -27,11 +28,13 @@ export type Variables = Readonly<Record<string, unknown>>;
 
 export interface Expression {
   readonly text: string;
-  /** It uses what the evaluator cannot interrupt, such as a regular expression: never on the event loop. */
+  /** It uses what jsonata cannot interrupt, such as a regular expression: `evaluate` never runs on the event loop. */
   readonly unbounded: boolean;
   /** Names of the variables it may use. */
   readonly variables: ReadonlySet<string>;
-  /** The value for this input; rejects with a {@link MappingError}. */
+  /** Gives the same value at once and for less, or leaves it to `evaluate`; undefined where it would always do so. */
+  readonly direct: Direct | undefined;
+  /** The value for this input, by jsonata; rejects with a {@link MappingError}. */
   evaluate(input: unknown, variables: Variables): Promise<unknown>;
 }
 
@@ -60,6 +63,7 @@ export function compileExpression(text: string): Expression | ExpressionFault {
     text,
     unbounded: uses.unbounded,
     variables: uses.variables,
+    direct: compileDirect(compiled.ast(), MAX_DEPTH),
     async evaluate(input, variables) {
       try {
         return await compiled.evaluate(input, variables);
@@ -111,6 +115,8 @@ function usesOf(ast: unknown): Uses {
     seen.add(node);
     const type = textOf(node, 'type');
     if (type === 'regex') uses.unbounded = true;
+    // A range that begins beyond the safe integers never ends: one more is no more there.
+    if (type === 'binary' && textOf(node, 'value') === '..') uses.unbounded = true;
     if (type === 'variable') {
       const name = textOf(node, 'value') ?? '';
       uses.variables.add(name);

@@ -1,7 +1,7 @@
 // A mapping of a route: JSON in, JSON out, by a JSONata expression; on the event loop while that is quick.
 
 import { JobError, threads } from '../threads/threads.ts';
-import { evaluateToText } from './evaluate.ts';
+import { directText, evaluateToText } from './evaluate.ts';
 import { compileExpression, type ExpressionFault, MappingError, type Variables } from './expression.ts';
 
 /** What is mapped: a JSON text and its value, each made when it is asked for. */
@@ -16,8 +16,8 @@ export interface MappingBody {
 export interface Mapping {
   /** Names of the variables that it may use. */
   readonly variables: ReadonlySet<string>;
-  /** JSON text; rejects with a `MappingError` that quotes no data. */
-  run(body: MappingBody, variables: Variables): Promise<string>;
+  /** JSON text, at once where it can be; throws or rejects with a `MappingError` that quotes no data. */
+  run(body: MappingBody, variables: Variables): string | Promise<string>;
 }
 
 /** A larger input holds up other requests for longer than handing it to another thread costs. */
@@ -30,8 +30,10 @@ export function compileMapping(text: string): Mapping | ExpressionFault {
   return {
     variables: expression.variables,
     run(body, variables) {
-      if (!expression.unbounded && body.size <= MAX_ON_LOOP) {
-        return evaluateToText(expression, body.value(), variables);
+      if (body.size <= MAX_ON_LOOP) {
+        const direct = directText(expression, body.value(), variables);
+        if (direct !== undefined) return direct;
+        if (!expression.unbounded) return evaluateToText(expression, body.value(), variables);
       }
       const job = {
         kind: 'mapping',

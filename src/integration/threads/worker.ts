@@ -1,7 +1,7 @@
 // The thread that does what is too large, or cannot be interrupted, for the event loop: mappings and XML.
 import { parentPort } from 'node:worker_threads';
 import { exactValue } from '../../json/exact-value.ts';
-import { evaluateToText } from '../mapping/evaluate.ts';
+import { directText, evaluateToText } from '../mapping/evaluate.ts';
 import { compileExpression, type Expression, MappingError } from '../mapping/expression.ts';
 import { XmlError, xmlToJson } from '../xml/xml-to-json.ts';
 
@@ -47,7 +47,9 @@ async function reply(job: Job): Promise<JobReply> {
 async function mapped({ expression, input, variables }: MappingJob): Promise<string> {
   const named = exactValue(variables);
   const bound = typeof named === 'object' && named !== null ? Object.fromEntries(Object.entries(named)) : {};
-  return evaluateToText(compiled(expression), exactValue(input), bound);
+  const made = compiled(expression);
+  const value = exactValue(input);
+  return directText(made, value, bound) ?? evaluateToText(made, value, bound);
 }
 
 function compiled(text: string): Expression {

@@ -12,10 +12,10 @@ function mapping(text: string): Mapping {
 
 const body = (text: string): MappingBody => ({ size: text.length, text: () => text, value: () => exactValue(text) });
 
-/** @param padding makes the input too large for the event loop */
-const run = (expression: string, text: string, variables = {}): Promise<string> =>
+const run = async (expression: string, text: string, variables = {}): Promise<string> =>
   mapping(expression).run(body(text), variables);
 
+/** Makes the input too large for the event loop. */
 const LARGE = ' '.repeat(70_000);
 
 test('JSON is mapped, with variables beside it', async () => {
@@ -75,6 +75,12 @@ test('a regular expression that backtracks for ever costs a thread, not the even
   clearInterval(ticking);
   assert.ok(turns > 20, `the event loop turned ${turns} times`);
   assert.equal(await run('$contains(text, /^a+$/)', '{"text":"aaa"}'), 'true', 'and the next one works');
+});
+
+test('a range that would never end costs a thread, not the event loop', async () => {
+  // One more than 1e16 is 1e16.
+  await assert.rejects(run('[n..n]', '{"n":1e16}'), { name: 'MappingError', code: 'limit' });
+  assert.equal(await run('[n..n + 2]', '{"n":1}'), '[1,2,3]');
 });
 
 test('a mapping that eats memory loses its thread, and the next one works', async () => {
