@@ -64,12 +64,8 @@ export class CalledBuilder {
       this.breakers.set(label, before);
       return before;
     }
-    const counters = this.#host.metrics.breaker(label);
     const breaker = new Breaker(label, core.breaker, {
-      onTransition: (transition) => {
-        counters.moveTo(transition.to);
-        tellTransition(this.#host, transition, { upstream: called.name, route: name });
-      },
+      onTransition: transitions(this.#host, label, { upstream: called.name, route: name }),
     });
     this.breakers.set(label, breaker);
     return breaker;
@@ -83,7 +79,7 @@ export class CalledBuilder {
       resolver: host.resolver,
       folder: this.#folder,
       onEvent: (level, event, fields) => host.events.log(level, event, fields),
-      onTransition: this.#transitions(name, settings.breaker !== null),
+      onTransition: transitions(host, settings.breaker === null ? undefined : name, { upstream: name }),
     });
   }
 
@@ -105,16 +101,8 @@ export class CalledBuilder {
       accounts,
       metrics: host.metrics.integration(name),
       onEvent: (level, event, fields) => host.events.log(level, event, { integration: name, ...fields }),
-      onTransition: this.#transitions(name, settings.breaker !== null),
+      onTransition: transitions(host, settings.breaker === null ? undefined : name, { upstream: name }),
     });
-  }
-
-  #transitions(name: string, counted: boolean): (transition: Transition) => void {
-    const counters = counted ? this.#host.metrics.breaker(name) : undefined;
-    return (transition) => {
-      counters?.moveTo(transition.to);
-      tellTransition(this.#host, transition, { upstream: name });
-    };
   }
 
   #reported<T>(entry: UpstreamConfig | IntegrationConfig, findings: Findings, build: () => T): T | undefined {
@@ -126,6 +114,23 @@ export class CalledBuilder {
       return undefined;
     }
   }
+}
+
+/**
+ * Counts and tells the changes of a breaker. What lives on with it must not hold the builder, which holds what served before.
+ *
+ * @param label of its series; undefined for none
+ */
+function transitions(
+  host: Host,
+  label: string | undefined,
+  whose: Readonly<Record<string, string>>,
+): (transition: Transition) => void {
+  const counters = label === undefined ? undefined : host.metrics.breaker(label);
+  return (transition) => {
+    counters?.moveTo(transition.to);
+    tellTransition(host, transition, whose);
+  };
 }
 
 /** An opening says why; the other changes follow from it. */
