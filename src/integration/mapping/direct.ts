@@ -1,6 +1,6 @@
 // JSONata without jsonata: the part of the language that ordinary mappings use, compiled to plain functions.
 //
-// jsonata evaluates every node in asynchronous functions, which costs a facade call more than all else that it does. What is
+// jsonata evaluates every node in asynchronous functions, which costs a facade call nearly as much as all else. What is
 // direct has no functions of its own and so no recursion: its depth is that of the text, and its cost is counted. It gives
 // the very value that jsonata gives or none at all: what it does not know, is not sure of, or what is an error, goes to jsonata.
 import { BUILTINS } from './direct/functions.ts';
