@@ -18,7 +18,6 @@ export interface ContractEnv {
 /** Distinct pointers per route; answers whose keys are data must not make a series of each. */
 const MAX_POINTERS = 50;
 const OTHER = '_other';
-const SAMPLED_BY_DEFAULT = 0.1;
 
 export class Contract {
   /** An answer that breaks it is not passed on. */
@@ -30,11 +29,11 @@ export class Contract {
   readonly #pointers = new Set<string>();
   readonly #counters = new Map<string, Counter>();
 
-  /** @param sample share of the answers looked at; undefined for the default. Where it rejects, all are. */
-  constructor(schema: CompiledSchema, rejects: boolean, sample: number | undefined, env: ContractEnv) {
+  /** @param sample share of the answers looked at. Where it rejects, all are. */
+  constructor(schema: CompiledSchema, rejects: boolean, sample: number, env: ContractEnv) {
     this.rejects = rejects;
     this.#schema = schema;
-    this.#sample = rejects ? 1 : (sample ?? SAMPLED_BY_DEFAULT);
+    this.#sample = rejects ? 1 : sample;
     this.#env = env;
     this.#invalid = env.metrics.validationFailure('response_invalid');
   }

@@ -34,7 +34,9 @@ export const responseSchema = s.object(
       doc: 'report: count and log; reject: answer 502 instead',
       default: 'report',
     }),
-    sample: s.optional(s.percent({ doc: 'Share of the answers looked at; with report, 10% unless set' })),
+    sample: s.optional(
+      s.percent({ doc: 'Share of the answers looked at; unless set all, but 10% of an own service’s with report' }),
+    ),
     body: s.optional(mappingSource('Body of our answer, made by a mapping from the third party’s or from the calls’')),
     xml: s.optional(s.off(xmlSchema)),
   },

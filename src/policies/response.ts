@@ -23,6 +23,8 @@ const RESPONSE_UNCHECKABLE = defineProblem(
 
 /** Larger answers are not checked when they are only reported on, and refused when they are to be held. */
 const MAX_INSPECTED_BYTES = 1_048_576;
+/** A streamed answer is collected and parsed for nothing else. */
+const SAMPLED_BY_DEFAULT = 0.1;
 
 /**
  * Looks at 2xx answers with a body. With `report` the client gets them as they are, at most one in ten is looked at unless
@@ -45,7 +47,10 @@ export const response = definePolicy({
       env.report(issue, at);
     });
     if (compiled === undefined) return undefined;
-    return new ResponseValidation(new Contract(compiled, settings.on_fail === 'reject', settings.sample, env), env);
+    return new ResponseValidation(
+      new Contract(compiled, settings.on_fail === 'reject', settings.sample ?? SAMPLED_BY_DEFAULT, env),
+      env,
+    );
   },
 });
 
