@@ -16,6 +16,12 @@ export interface VendorRequest {
 const UNSENDABLE: Failure = { kind: 'protocol', result: 'aborted', unsent: false };
 const TOO_LARGE_TO_SEND: Failure = { kind: 'too_large', result: 'aborted', unsent: false };
 
+/**
+ * Most bytes of path and headers. A server that takes fewer says so; one that is sent far more closes the connection while it still
+ * comes, which looks like an outage, and a caller's own value would open the breaker for everybody.
+ */
+const MAX_HEAD_BYTES = 32_768;
+
 const METHOD = /^[A-Z0-9!#$%&'*+.^_`|~-]+$/;
 /** Visible ASCII without what ends a path (`#`) or is read as a slash (`\`). */
 const TARGET = /^(?:[/?][!"$-[\]-~]*)?$/;
@@ -43,6 +49,14 @@ const CONNECTION_HEADERS = new Set([
  */
 export function assertSendable({ method, path, headers, body }: VendorRequest, maxBytes: number): void {
   if (!METHOD.test(method) || method === 'CONNECT') throw unsendable('the method cannot be sent');
+  let headBytes = path.length;
+  for (const [name, value] of headers) headBytes += name.length + value.length;
+  if (headBytes > MAX_HEAD_BYTES) {
+    throw new ClientError(
+      TOO_LARGE_TO_SEND,
+      `the request has ${headBytes} bytes of path and headers, ${MAX_HEAD_BYTES} are the most`,
+    );
+  }
   assertTarget(path);
   const bodyBytes = body?.length ?? 0;
   for (const [name, value] of headers) assertHeader(name, value, bodyBytes);

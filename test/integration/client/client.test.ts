@@ -146,6 +146,21 @@ describe('a request', () => {
     assert.equal((await client.send(vendorRequest('/', {}, '1234'), never())).status, 200);
   });
 
+  test('of more path and headers than servers take is not sent', async (t) => {
+    const origin = await startOrigin(t);
+    const client = openClient(t, origin.url);
+    const long = 'v'.repeat(33_000);
+    for (const [path, headers] of [
+      [`/?q=${long}`, {}],
+      ['/', { 'x-long': long }],
+    ] as const) {
+      const { failure } = await errorOf(client.send(vendorRequest(path, headers), never()));
+      assert.deepEqual([failure.kind, failure.result], ['too_large', 'aborted']);
+    }
+    assert.equal(origin.started, 0);
+    assert.equal((await client.send(vendorRequest(`/?q=${long.slice(0, 15_000)}`), never())).status, 200);
+  });
+
   test('goes where it is to go, whatever proxies the environment names', async (t) => {
     const [origin, proxy] = [await startOrigin(t), await startOrigin(t)];
     const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
