@@ -88,6 +88,6 @@ export const WAIT_TOO_LONG = defineProblem(
 export const MAPPINGS_BUSY = defineProblem(
   'integration.mappings_busy',
   503,
-  'Too many large mappings wait for a thread',
+  'The mapping needs more than the gateway has to give',
   'destination_unavailable',
 );

@@ -45,7 +45,7 @@ export async function readAnswer(
   parts: AnswerParts,
   clientBody: MappingBody,
 ): Promise<Passed | Problem> {
-  const document = parts.xml === undefined ? undefined : await xmlOf(answer, parts.xml.arrays);
+  const document = parts.xml === undefined ? undefined : await xmlOf(x, answer, parts.xml.arrays);
   if (document instanceof XmlError) return parts.errors.refuse(x, answer) ?? notXml(x, document.message);
   const fault = parts.soap ? soapFault(soapBody(document)) : undefined;
   if (fault !== undefined) return parts.errors.refuseFault(x, answer, fault);
@@ -55,9 +55,9 @@ export async function readAnswer(
     return notXml(x, 'it is no SOAP envelope');
   }
   const { contract, mapping } = parts;
-  if (answer.status === 204 || answer.status === 205) return passedOn(answer);
+  if (answer.status === 204 || answer.status === 205) return passedOn(x, answer);
   const looks = contract?.draw() ?? false;
-  if (document === undefined && mapping === undefined && !looks) return passedOn(answer);
+  if (document === undefined && mapping === undefined && !looks) return passedOn(x, answer);
   const json = document === undefined ? jsonOf(x, answer) : jsonOfXml(parts.soap ? soapBody(document) : document);
   if ('code' in json) return contract?.rejects || mapping !== undefined ? json : reported(x, contract, answer);
   if (looks) {
@@ -66,7 +66,7 @@ export async function readAnswer(
       return x.refuse(DRIFTED, `the answer of ${x.upstream} does not match its schema at ${broken}`);
     }
   }
-  if (mapping === undefined) return document === undefined ? passedOn(answer) : mapped(answer, json.text());
+  if (mapping === undefined) return document === undefined ? passedOn(x, answer) : mapped(x, answer, json.text());
   return mapAnswer(x, answer, mapping, json, clientBody);
 }
 
@@ -76,10 +76,10 @@ interface AnswerJson extends MappingBody {
   loose(): unknown;
 }
 
-async function xmlOf(answer: VendorAnswer, arrays: readonly string[]): Promise<unknown> {
+async function xmlOf(x: Exchange, answer: VendorAnswer, arrays: readonly string[]): Promise<unknown> {
   if (answer.body.length === 0) return undefined;
   try {
-    return await readXml(answer.body, answer.headers.get('content-type') ?? '', arrays);
+    return await readXml(answer.body, answer.headers.get('content-type') ?? '', arrays, () => !x.ended);
   } catch (error) {
     if (error instanceof XmlError) return error;
     throw error;
@@ -114,7 +114,7 @@ function jsonOf(x: Exchange, { body, headers }: VendorAnswer): AnswerJson | Prob
 function reported(x: Exchange, contract: Contract | undefined, answer: VendorAnswer): Passed {
   contract?.tell([{ pointer: '', detail: 'is not acceptable JSON', kind: 'type' }]);
   x.detail = '';
-  return passedOn(answer);
+  return passedOn(x, answer);
 }
 
 async function mapAnswer(
@@ -127,23 +127,44 @@ async function mapAnswer(
   const request = mapping.variables.has('request') ? clientBody.value() : undefined;
   const variables = variablesOf(x, mapping.variables, { status: answer.status, request });
   try {
-    return mapped(answer, await mapping.run(json, variables));
+    return mapped(x, answer, await mapping.run(json, variables, () => !x.ended));
   } catch (error) {
     return refuseMapping(x, error, MAPPING_FAILED);
   }
 }
 
-function mapped(answer: VendorAnswer, body: string): Passed {
-  return { body, headers: [['content-type', 'application/json'], ...kept(answer, KEPT)] };
+function mapped(x: Exchange, answer: VendorAnswer, body: string): Passed {
+  return { body, headers: [['content-type', 'application/json'], ...kept(x, answer, KEPT)] };
 }
 
-function passedOn(answer: VendorAnswer): Passed {
-  return { body: answer.body, headers: kept(answer, KEPT_UNMAPPED) };
+function passedOn(x: Exchange, answer: VendorAnswer): Passed {
+  return { body: answer.body, headers: kept(x, answer, KEPT_UNMAPPED) };
 }
 
-function kept({ headers }: VendorAnswer, names: readonly string[]): (readonly [string, string])[] {
-  return names.flatMap((name) => {
+function kept(x: Exchange, { headers }: VendorAnswer, names: readonly string[]): (readonly [string, string])[] {
+  const fields = names.flatMap((name) => {
     const value = headers.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
+  if (x.tenant === undefined) return fields;
+  const others = fields.filter(([name]) => name !== 'cache-control');
+  return [...others, ['cache-control', forOneTenant(headers.get('cache-control') ?? '')]];
+}
+
+/** Directives that let a cache that many share keep an answer (RFC 9111 §5.2.2.9, §5.2.2.10). */
+const SHARED = /^(?:public|s-maxage\b.*)$/i;
+const NOT_SHARED = /^(?:private|no-store)$/i;
+
+/**
+ * What the vendor says of caching, for an answer that a tenant's key was asked for: to the vendor all of them are ours, and a
+ * cache in front of us does not know that `X-Api-Key` tells them apart.
+ */
+function forOneTenant(cacheControl: string): string {
+  const directives = cacheControl
+    .split(',')
+    .map((directive) => directive.trim())
+    .filter((directive) => directive !== '' && !SHARED.test(directive));
+  return (directives.some((directive) => NOT_SHARED.test(directive)) ? directives : ['private', ...directives]).join(
+    ', ',
+  );
 }

@@ -156,7 +156,7 @@ export class RequestMaker {
   ): Promise<Buffer | Problem> {
     const calls = results === undefined ? undefined : Object.fromEntries(results);
     try {
-      return Buffer.from(await mapping.run(json, variablesOf(x, mapping.variables, { calls })));
+      return Buffer.from(await mapping.run(json, variablesOf(x, mapping.variables, { calls }), () => !x.ended));
     } catch (error) {
       return refuseMapping(x, error, mapping.variables.has('calls') ? MISSING_RESULT : REQUEST_MAPPING_FAILED);
     }

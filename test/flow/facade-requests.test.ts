@@ -94,6 +94,19 @@ suite('requests to a third party', () => {
     assert.equal(response.header('content-type'), 'Application/PDF; x="a b"');
     assert.equal(response.header('content-disposition'), 'attachment; filename="r\xe9sum\xe9.pdf"');
     assert.deepEqual([response.header('etag'), response.header('cache-control')], ['"7"', 'private']);
+    // To the vendor all tenants are one: what it lets anybody keep is one tenant's here.
+    for (const [theirs, ours] of [
+      ['public, max-age=60, s-maxage=90', 'private, max-age=60'],
+      ['no-store', 'no-store'],
+      [undefined, 'private'],
+    ] as const) {
+      const kept = await ask(
+        '/plain/x',
+        {},
+        answerJson({}, 200, theirs === undefined ? {} : { 'cache-control': theirs }),
+      );
+      assert.equal(kept.response.header('cache-control'), ours);
+    }
     for (const name of ['set-cookie', 'server', 'x-internal']) assert.equal(response.header(name), undefined, name);
   });
 

@@ -187,7 +187,7 @@ class Composing implements ExchangeCall, Alarm {
     const request = mapping.variables.has('request') ? (jsonBodyOf(x, this.#bytes) ?? NO_JSON).value() : undefined;
     const variables = { status: 200, request, partial: this.#failedNames() };
     try {
-      return await mapping.run(results, variablesOf(x, mapping.variables, variables));
+      return await mapping.run(results, variablesOf(x, mapping.variables, variables), () => !x.ended);
     } catch (error) {
       return refuseMapping(x, error, CALLS_MAPPING);
     }

@@ -38,18 +38,17 @@ export interface Expression {
   evaluate(input: unknown, variables: Variables): Promise<unknown>;
 }
 
-const TIMEOUT_MS = 500;
 const MAX_DEPTH = 200;
 const MAX_SEQUENCE = 100_000;
 
 /** Built-ins whose cost grows with what they are told, and which cannot be interrupted. */
 const UNINTERRUPTIBLE = new Set(['pad']);
 
-/** Compiles an expression, or says why it is none. */
-export function compileExpression(text: string): Expression | ExpressionFault {
+/** Compiles an expression, or says why it is none. @param timeoutMs longest that jsonata may take for an evaluation */
+export function compileExpression(text: string, timeoutMs: number): Expression | ExpressionFault {
   let compiled: jsonata.Expression;
   try {
-    compiled = jsonata(text, { timeout: TIMEOUT_MS, stack: MAX_DEPTH, sequence: MAX_SEQUENCE });
+    compiled = jsonata(text, { timeout: timeoutMs, stack: MAX_DEPTH, sequence: MAX_SEQUENCE });
   } catch (error) {
     return syntaxFault(error, text);
   }

@@ -24,6 +24,7 @@ export class JobError extends Error {
 
 interface Order {
   readonly job: Job;
+  readonly isWanted: () => boolean;
   resolve(text: string): void;
   reject(error: JobError): void;
 }
@@ -88,23 +89,36 @@ class Threads {
   readonly #waiting: Order[] = [];
   readonly #most = Math.max(1, availableParallelism() - 1);
 
-  /** The job's JSON text; rejects with a {@link JobError}. */
-  run(job: Job): Promise<string> {
+  /**
+   * The job's JSON text; rejects with a {@link JobError}.
+   *
+   * @param isWanted asked when its turn has come: what nobody waits for any more is not done.
+   */
+  run(job: Job, isWanted: () => boolean): Promise<string> {
+    if (this.#waiting.length >= MAX_WAITING) this.#dropUnwanted();
     if (this.#waiting.length >= MAX_WAITING) {
       return Promise.reject(new JobError('busy', `${MAX_WAITING} large jobs wait already`));
     }
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    this.#waiting.push({ job, resolve, reject });
+    this.#waiting.push({ job, isWanted, resolve, reject });
     this.#next();
     return promise;
   }
 
   #next(): void {
+    while (this.#waiting[0]?.isWanted() === false) this.#waiting.shift()?.reject(unwanted());
     if (this.#waiting.length === 0) return;
     const thread = this.#idle.pop() ?? this.#start();
     if (thread === undefined) return;
     const order = this.#waiting.shift();
     if (order !== undefined) thread.run(order);
+  }
+
+  #dropUnwanted(): void {
+    for (const order of this.#waiting.splice(0)) {
+      if (order.isWanted()) this.#waiting.push(order);
+      else order.reject(unwanted());
+    }
   }
 
   #start(): Thread | undefined {
@@ -124,6 +138,10 @@ class Threads {
     this.#threads.add(thread);
     return thread;
   }
+}
+
+function unwanted(): JobError {
+  return new JobError('gone', 'nobody waits for the job any more');
 }
 
 export const threads = new Threads();

@@ -28,6 +28,8 @@ export type JobReply = { readonly text: string } | { readonly code: string; read
 
 /** Reloads bring new texts; the old ones are forgotten now and then. */
 const MAX_EXPRESSIONS = 256;
+/** Before the thread itself is ended (threads.ts). */
+const TIMEOUT_MS = 1_500;
 const expressions = new Map<string, Expression>();
 
 parentPort?.on('message', (job: Job) => {
@@ -55,7 +57,7 @@ async function mapped({ expression, input, variables }: MappingJob): Promise<str
 function compiled(text: string): Expression {
   const known = expressions.get(text);
   if (known !== undefined) return known;
-  const made = compileExpression(text);
+  const made = compileExpression(text, TIMEOUT_MS);
   if (!('evaluate' in made)) throw new MappingError('internal', made.message);
   if (expressions.size >= MAX_EXPRESSIONS) expressions.clear();
   expressions.set(text, made);

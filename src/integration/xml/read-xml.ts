@@ -8,12 +8,22 @@ const MAX_ON_LOOP = 32_768;
 const XML_ENCODING = /^<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']/;
 const CHARSET = /;\s*charset\s*=\s*"?([A-Za-z0-9._-]+)"?/i;
 
-/** Reads an answer's body; rejects with an {@link XmlError}. @param contentType '' when there is none */
-export async function readXml(bytes: Buffer, contentType: string, arrays: readonly string[]): Promise<unknown> {
+/**
+ * Reads an answer's body; rejects with an {@link XmlError}.
+ *
+ * @param contentType '' when there is none
+ * @param isWanted whether anybody waits for it still; asked before a thread begins with it
+ */
+export async function readXml(
+  bytes: Buffer,
+  contentType: string,
+  arrays: readonly string[],
+  isWanted: () => boolean = () => true,
+): Promise<unknown> {
   const text = decode(bytes, contentType);
   if (text.length <= MAX_ON_LOOP) return xmlToJson(text, arrays);
   try {
-    return JSON.parse(await threads.run({ kind: 'xml', xml: text, arrays }));
+    return JSON.parse(await threads.run({ kind: 'xml', xml: text, arrays }, isWanted));
   } catch (error) {
     throw error instanceof JobError ? new XmlError(error.message) : error;
   }

@@ -113,7 +113,7 @@ test('the mappings of the examples and the one that is measured are direct', () 
   ];
   assert.equal(texts.length, files.length + 2);
   for (const text of texts) {
-    const expression = compileExpression(text);
+    const expression = compileExpression(text, 10_000);
     assert.ok('direct' in expression && expression.direct !== undefined, text);
   }
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import type { MappingError } from '../../../src/integration/mapping/expression.ts';
 import { compileMapping, type Mapping, type MappingBody } from '../../../src/integration/mapping/mapping.ts';
@@ -94,6 +95,27 @@ test('large inputs are mapped side by side and in full', async () => {
     results.map(Number),
     Array.from({ length: 12 }, (_, index) => index * 2),
   );
+});
+
+test('what nobody waits for any more takes no thread from those who wait', async () => {
+  const hard = mapping('$contains(text, /^(a|a)*$/) ? 1 : 2');
+  const endless = body(`{"text":"${'a'.repeat(60)}!"}`);
+  let isWanted = true;
+  const codes: string[] = [];
+  const given = Array.from({ length: 200 }, async () => {
+    await assert.rejects(
+      async () => hard.run(endless, {}, () => isWanted),
+      (error: MappingError) => {
+        codes.push(error.code);
+        return true;
+      },
+    );
+  });
+  isWanted = false;
+  assert.equal(await hard.run(body('{"text":"aa"}'), {}), '1');
+  // Only what the threads had begun with has run.
+  assert.ok(codes.filter((code) => code !== 'gone').length <= availableParallelism(), codes.join(' '));
+  await Promise.all(given);
 });
 
 test('an error quotes no data', async () => {
