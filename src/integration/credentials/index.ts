@@ -54,15 +54,20 @@ export function createCredentials(auth: AuthSettings | undefined, env: Credentia
 }
 
 function accountOf(account: Account, env: CredentialsEnv, clients: TokenClients, onEvent: OnEvent): Credentials {
-  const { bearer, basic, header, query, hmac, oauth2 } = account;
+  const { bearer, basic, header, query, hmac, oauth2, ...others } = account;
   if (bearer !== undefined) return new FixedHeader('authorization', `Bearer ${bearer}`);
   if (basic !== undefined) return new FixedHeader('authorization', basicValue(basic.user, basic.password));
   if (header !== undefined) return new FixedHeader(header.name, header.value);
   if (query !== undefined) return new QueryParameter(query.name, query.value);
   if (hmac !== undefined) return new Signature(hmac, env.url);
-  if (oauth2 === undefined) throw new Error('an account without credentials: its settings were not checked');
+  if (oauth2 === undefined) return unmade(others);
   const endpoint = new TokenEndpoint(oauth2, clients.clientOf(oauth2.token_url));
   return new OAuth2(endpoint, { onEvent, now: env.now ?? (() => performance.now()) });
+}
+
+/** A form that nothing is made of above does not compile. */
+function unmade(_none: Readonly<Record<string, never>>): never {
+  throw new Error('an account without credentials: its settings were not checked');
 }
 
 /** Clients of token endpoints: tenants of one provider share its connections. */
