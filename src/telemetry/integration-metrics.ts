@@ -23,7 +23,7 @@ export class IntegrationFamilies extends FamilyGroup {
   );
   readonly paused = this.counter(
     'sluice_pace_pauses_total',
-    'Times that the third party asked for a pause.',
+    'Times that the third party asked for a pause of a second or more.',
     'integration',
   );
 }
