@@ -1,4 +1,5 @@
-// What a mapping sees beside its input: `$params`, `$query`, `$headers`, `$tenant`, and of an answer `$status` and `$request`.
+// What a mapping sees beside its input: `$params`, `$query`, `$headers`, `$tenant`, and what its caller adds: `$status`,
+// `$request`, `$partial` or `$calls`.
 import type { Exchange } from '../exchange/exchange.ts';
 import { parseQuery, percentDecode } from '../exchange/query-string.ts';
 import type { Variables } from './mapping/expression.ts';

@@ -110,10 +110,10 @@ export class RequestMaker {
   }
 
   #target(x: Exchange, json: MappingBody | undefined, results: Results | undefined): string | Problem {
-    const path = this.#path === undefined ? x.upstreamPath : this.#path.render(x, json?.value(), results);
-    if (path === undefined) return this.#path === undefined ? x.upstreamPath : missing(x, this.#path);
-    if (this.#query === undefined) return path;
-    const bare = this.#path === undefined ? (path.split('?', 1)[0] ?? '') : path;
+    const own = this.#path?.render(x, json?.value(), results);
+    if (this.#path !== undefined && own === undefined) return missing(x, this.#path);
+    if (this.#query === undefined) return own ?? x.upstreamPath;
+    const bare = own ?? x.upstreamPath.split('?', 1)[0] ?? '';
     const pairs: string[] = [];
     for (const { name, value } of this.#query) {
       const text = value.render(x, json?.value(), results);

@@ -107,11 +107,6 @@ export class Turns<W extends Waiting> {
     return waiter;
   }
 
-  /** All who wait, in no order. */
-  *all(): Generator<W> {
-    for (const level of this.#levels.values()) for (const row of level.values()) yield* row;
-  }
-
   #lowestRow(key: string): readonly [number, W[]] {
     let lowest: readonly [number, W[]] = [Number.POSITIVE_INFINITY, []];
     for (const [priority, level] of this.#levels) {

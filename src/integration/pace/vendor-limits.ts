@@ -2,7 +2,7 @@
 import { retryAfterMs } from '../../resilience/retry-after.ts';
 
 /** Calls left until the quota is renewed. */
-export interface VendorQuota {
+interface VendorQuota {
   readonly remaining: number;
   readonly resetMs: number;
   /** The whole quota; undefined when it was not said. */
