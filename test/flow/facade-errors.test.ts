@@ -113,6 +113,13 @@ suite('errors of third parties', () => {
     }
   });
 
+  test('what the vendor says of a later time counts with its 429 and 503 only', async () => {
+    const ours = await ask('errors', fails(500, { 'retry-after': '120' }));
+    assert.equal(assertProblem(ours.response, 429, 'integration.error').retry_after, 1);
+    const unmapped = await ask('unmapped', fails(500, { 'retry-after': '120' }));
+    assert.equal(assertProblem(unmapped.response, 502, 'integration.error').retry_after, undefined);
+  });
+
   for (const status of [300, 301, 302, 304, 307, 308, 399]) {
     test(`a ${status} is a redirect that is not followed`, async () => {
       const { response, calls, text } = await ask('unmapped', (_request, to) => {

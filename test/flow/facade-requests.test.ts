@@ -49,6 +49,8 @@ const ROUTES = {
     request: { path: '/xml', xml: '<a sku="{body.sku}">{body.text}<b/>{body.more?}</a>' },
   },
   whole: { match: 'POST /whole', to: 'shop', request: { body: '$' } },
+  amend: { match: 'PUT /amend', to: 'shop', request: { body: '$' } },
+  drop: { match: 'DELETE /drop', to: 'shop', request: { body: '$' } },
   small: { match: 'POST /small', to: 'shop', body_max: '10B' },
   checked: { match: 'POST /checked', to: 'shop', body: { type: 'object' }, request: { body: '$' } },
 };
@@ -71,6 +73,12 @@ suite('requests to a third party', () => {
     facades.call(vendor, answer, path, asked);
   const post = (path: string, body: unknown, answer?: Answer): Promise<Called> =>
     ask(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) }, answer);
+
+  test('what is given a body is a POST, unless its own method has a place for one', async () => {
+    const body = '{"n":1}';
+    assert.equal((await ask('/amend', { method: 'PUT', body })).call.method, 'PUT');
+    assert.equal((await ask('/drop', { method: 'DELETE', body })).call.method, 'POST');
+  });
 
   test('without a mapping bytes and their type go through as they are, both ways', async () => {
     const answer = answerText('Application/PDF; x="a b"', PDF, 201, {

@@ -43,6 +43,8 @@ test('a quota that runs low is spread over the time that is left', () => {
     wish(200, { ratelimit: '"min";r=10;t=20', 'ratelimit-policy': '"day";q=9999;w=86400, "min";q=60;w=60' }),
     slow,
   );
+  const long = wish(200, { 'x-ratelimit-remaining': '10', 'x-ratelimit-reset': '86400' });
+  assert.deepEqual(long.slow, { spacingMs: 8_640_000, forMs: 600_000 }, 'for ten minutes at most, as a pause');
 });
 
 test('a quota that is far from used up changes nothing', () => {
