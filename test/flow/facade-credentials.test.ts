@@ -72,12 +72,15 @@ test('a vendor that refuses a fresh token, too, is asked twice and no more', asy
   const provider = await startOpenIdProvider(t, { lifeS: 3600 });
   const vendor = await startVendor(t, { answer: answerJson({ error: 'no' }, 401) });
   const stage = await open(t, {
-    integration: { url: vendor.url, auth: oauth2(provider.tokenUrl), retry: 3, pace: { concurrency: 1 } },
+    integration: { url: vendor.url, auth: oauth2(provider.tokenUrl), retry: 3, pace: { rate: '5/s', concurrency: 1 } },
     env: OAUTH_ENV,
   });
   const problem = assertProblem(await stage.ask('/rates'), 502, 'integration.error');
   assert.equal(problem['vendor_status'], 401);
   assert.deepEqual([vendor.calls.length, provider.asked], [2, 2]);
+  const [first, second] = [await vendor.call(0), await vendor.call(1)];
+  // 200 ms apart when they are sent; the first had to connect, and came later than that.
+  assert.ok(second.atMs - first.atMs >= 100, `the second one waits for its turn, too: ${second.atMs - first.atMs} ms`);
   // It has given its turn back.
   assertProblem(await stage.ask('/rates'), 502, 'integration.error');
   await stage.assertSecret([CLIENT_SECRET, ...vendor.calls.map(tokenOf)]);
