@@ -63,7 +63,8 @@ export async function readAnswer(
   if (looks) {
     const broken = contract?.breachOf(json.loose(), json.size);
     if (broken !== undefined && contract?.rejects) {
-      return x.refuse(DRIFTED, `the answer of ${x.upstream} does not match its schema at ${broken}`);
+      x.error = `the answer of ${x.upstream} does not match its schema at ${broken}`;
+      return x.refuse(DRIFTED, x.error);
     }
   }
   if (mapping === undefined) return document === undefined ? passedOn(x, answer) : mapped(x, answer, json.text());
@@ -99,8 +100,10 @@ function jsonOfXml(value: unknown): AnswerJson {
 
 function jsonOf(x: Exchange, { body, headers }: VendorAnswer): AnswerJson | Problem {
   if (body.length === 0) return { ...NO_JSON, loose: () => null };
-  if (!isJsonType(headers.get('content-type')))
-    return x.refuse(NOT_JSON, `${x.upstream} answered with another media type`);
+  if (!isJsonType(headers.get('content-type'))) {
+    x.error = `${x.upstream} answered with another media type`;
+    return x.refuse(NOT_JSON, x.error);
+  }
   const scan = scanJson(body);
   if ('error' in scan) {
     x.error = `line ${scan.line}, column ${scan.column}: ${scan.detail}`;

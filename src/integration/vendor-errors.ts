@@ -37,6 +37,7 @@ export class VendorErrors {
     const { status } = answer;
     if (status >= 200 && status < 300) return undefined;
     const detail = `${this.#name} answered with status ${status}`;
+    x.error = detail;
     x.extensions = { vendor_status: status, ...(this.#exposes && { vendor_body: wordsOf(answer) }) };
     const problem = status < 400 ? REDIRECT : this.#meaningOf(status, VENDOR_ERROR);
     return x.refuse(problem, detail, retryAfterS(answer, problem));
@@ -45,6 +46,7 @@ export class VendorErrors {
   /** Why a SOAP fault is not passed on: what its status means here, or that it is one. */
   refuseFault(x: Exchange, answer: VendorAnswer, fault: SoapFault): Problem {
     const { status } = answer;
+    x.error = `${this.#name} answered with status ${status} and the fault ${fault.code}`;
     x.extensions = { vendor_status: status, fault_code: fault.code, fault_string: fault.text };
     // SOAP 1.1 gives every fault the status 500 (§6.2), also one that is the caller's.
     const problem = this.#meaningOf(fault.sender ? 400 : status, SOAP_FAULT);

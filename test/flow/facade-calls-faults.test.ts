@@ -34,6 +34,10 @@ const ROUTES = {
     match: 'GET /needed/{id}',
     calls: { order, shipment: { ...shipment, path: '/shipments/{order.shipment}' } },
   },
+  'after-all': {
+    match: 'GET /after-all/{id}',
+    calls: { shipment: { ...shipment, optional: true }, order: { ...order, query: { state: '{shipment.state?}' } } },
+  },
   ended: {
     match: 'GET /ended/{id}',
     calls: { never, shipment, more: { ...never, path: '/more/{id}', optional: true } },
@@ -127,8 +131,10 @@ suite('a call that fails', () => {
     ];
     for (const [answered, status] of own) {
       orders.at('/orders/5', answerJson({}, answered));
-      const document = problem(await ask('/needed/5'), status, 'calls.failed');
+      const asked = await ask('/needed/5');
+      const document = problem(asked, status, 'calls.failed');
       assert.deepEqual([document['call'], document['upstream_status']], ['order', answered]);
+      assert.equal(asked.line['error'], `order: orders answered with status ${answered}`);
     }
     orders.at('/orders/5', answerJson({}, 429, { 'retry-after': '17' }));
     const limited = await ask('/needed/5');
@@ -159,7 +165,18 @@ suite('a call that fails', () => {
     orders.at('/orders/6', answerRaw('', 'reset'));
     problem(await ask('/needed/6'), 502, 'upstream.reset');
     orders.at('/orders/6', answerJson({ shipment: null }));
-    assert.equal(problem(await ask('/needed/6'), 502, 'calls.missing_value')['call'], 'shipment');
+    const missing = await ask('/needed/6');
+    const { call, detail } = problem(missing, 502, 'calls.missing_value');
+    assert.deepEqual([call, missing.line['error']], ['shipment', `shipment: ${String(detail)}`]);
+  });
+
+  test('is the one the log tells of, whatever else failed before', async () => {
+    const { orders, carrier, ask } = composed;
+    carrier.at('/v3/shipments/12', answerJson({}, 500));
+    orders.at('/orders/12', answerJson({}, 404));
+    const { line } = await ask('/after-all/12');
+    assert.deepEqual([line.reason, line['error']], ['calls.failed', 'order: orders answered with status 404']);
+    assert.deepEqual(line['partial'], { shipment: 'integration.error' });
   });
 
   test('ends the others at once', async () => {
@@ -210,6 +227,7 @@ suite('a call that fails', () => {
     const asked = await ask('/late-optional/10');
     const document = problem(asked, 504, 'calls.timeout');
     assert.equal(document['call'], 'after');
+    assert.equal(asked.line['error'], document['detail']);
     assert.deepEqual(asked.line['partial'], { never: 'upstream.timeout' });
     assert.equal(orders.received('/after/').length, 0);
   });

@@ -197,10 +197,11 @@ suite('an answer of several calls', () => {
     orders.at('/orders/12', answerJson({ no: 12 }));
     orders.at('/orders/13', answerJson({ number: 13 }));
     assert.equal((await ask('/held/12')).text, '{"order":{"no":12}}');
-    const { response, text } = await ask('/held/13');
+    const { response, text, line } = await ask('/held/13');
     const { code, detail } = JSON.parse(text);
     assert.deepEqual([response.status, code], [502, 'calls.drifted']);
     assert.match(detail, /\/order\/no/);
+    assert.equal(line['error'], detail);
   });
 
   test('is no drift for what a call that failed has left out', async () => {

@@ -95,6 +95,11 @@ suite('errors of third parties', () => {
       const problem = assertProblem(response, ours, 'integration.error');
       assert.deepEqual([problem['vendor_status'], problem['title']], [status, title]);
       assert.deepEqual([line.status, line.reason], [ours, 'integration.error']);
+      assert.equal(
+        line['error'],
+        `errors answered with status ${status}`,
+        'whoever reads the log needs no client to ask',
+      );
       assert.ok(!text.includes('words') && !('vendor_body' in problem), text);
     });
   }
@@ -168,7 +173,8 @@ suite('errors of third parties', () => {
       const path = `/${name}/007`;
       const of = (body: string, status: number): Answer => soap(body, status, version === '1.2' ? '1.2' : '1.1');
       for (const status of [500, 400, 500, 500]) {
-        const { response } = await ask(name, of(fault(ours), status), path);
+        const { response, line } = await ask(name, of(fault(ours), status), path);
+        assert.equal(line['error'], `${name} answered with status ${status} and the fault ${ours}`);
         // A fault of the caller's is a 400 to `errors`, whatever SOAP sends it with.
         const problem =
           version === '1.2'

@@ -146,6 +146,8 @@ class Composing implements ExchangeCall, Alarm {
       x.reply.complete(outcome.body);
       return;
     }
+    // Of all that failed it is this one that the log is to tell of.
+    x.error = `${part.name}: ${sub.error === '' ? sub.detail : sub.error}`;
     x.extensions = { ...sub.extensions, call: part.name };
     x.reply.refuse(x.refuse(outcome.problem, sub.detail, sub.retryAfter));
   }
@@ -158,8 +160,9 @@ class Composing implements ExchangeCall, Alarm {
     const [needed] = missing.filter((part) => !this.#doWithout(part, CALLS_TIMEOUT.code));
     if (needed === undefined) return this.#answer();
     this.finish();
+    x.error = `${needed.name} has no whole answer within the time of this route`;
     x.extensions = { call: needed.name };
-    const problem = x.refuse(CALLS_TIMEOUT, `${needed.name} has no whole answer within the time of this route`);
+    const problem = x.refuse(CALLS_TIMEOUT, x.error);
     answerNothing(x, problem, needed.to.terms);
   }
 
@@ -181,7 +184,8 @@ class Composing implements ExchangeCall, Alarm {
     const isHeld = contract !== undefined && (contract.rejects || this.#failed.length === 0) && contract.draw();
     const broken = isHeld ? contract.breachOf(results.loose(), results.size) : undefined;
     if (broken !== undefined && contract?.rejects) {
-      return x.refuse(CALLS_DRIFTED, `the answers of the calls do not match their schema at ${broken}`);
+      x.error = `the answers of the calls do not match their schema at ${broken}`;
+      return x.refuse(CALLS_DRIFTED, x.error);
     }
     if (mapping === undefined) return results.text();
     const request = mapping.variables.has('request') ? (jsonBodyOf(x, this.#bytes) ?? NO_JSON).value() : undefined;

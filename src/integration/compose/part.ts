@@ -138,9 +138,10 @@ const RETRY_SOON_S = 1;
 function errorOf(x: Exchange, retryAfter: string): Problem | undefined {
   const { status } = x;
   if (status >= 200 && status < 300) return undefined;
+  x.error = `${x.upstream} answered with status ${status}`;
   x.extensions = { upstream_status: status };
   const retries = status === 429 || status === 503;
   const waitS = retries ? Math.ceil((retryAfterMs(retryAfter) ?? 0) / 1000) || RETRY_SOON_S : 0;
   const problem = TOLD_ON.has(status) ? { ...CALL_FAILED, status } : CALL_FAILED;
-  return x.refuse(problem, `${x.upstream} answered with status ${status}`, waitS);
+  return x.refuse(problem, x.error, waitS);
 }
