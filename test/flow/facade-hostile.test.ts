@@ -275,11 +275,16 @@ suite('hostile third parties', () => {
     assert.equal(origins.get('trap')?.connections.length, 0);
   });
 
-  for (const name of ['link-local', 'mapped-address', 'elsewhere']) {
+  for (const [name, address] of [
+    ['link-local', '169.254.169.254'],
+    ['mapped-address', '0.0.0.0'],
+    ['elsewhere', '127.0.0.1'],
+  ] as const) {
     test(`${name}: an address that is not to be connected to`, async () => {
       const earlier = origins.get('healthy')?.connections.length;
-      const { response, line } = await facades.ask(`/${name}`);
+      const { response, line, text } = await facades.ask(`/${name}`);
       assertProblem(response, 502, 'integration.egress');
+      assert.ok(String(line['error']).includes(`(${address})`) && !text.includes(address), String(line['error']));
       assert.deepEqual([line.reason, line['attempts']], ['integration.egress', 1]);
       assert.equal(origins.get('healthy')?.connections.length, earlier);
     });

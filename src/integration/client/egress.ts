@@ -28,11 +28,14 @@ const EMBEDDED: readonly (readonly [prefix: string, at: number])[] = [
   ['2002', 4],
 ];
 
+/** Addresses that a message names. */
+const SHOWN_MAX = 4;
+
 /** A name, or an address, that may not be connected to. */
 export class EgressError extends Error {
-  /** @param address what was refused; a name when none of its addresses is allowed. */
-  constructor(address: string) {
-    super(`${address} is not to be connected to: name it in addresses if it should be`);
+  /** @param what was refused: an address, or a name and where it leads to. */
+  constructor(what: string) {
+    super(`${what} is not to be connected to: name it in addresses if it should be`);
     this.name = 'EgressError';
   }
 }
@@ -60,9 +63,10 @@ export class Egress {
     return (name, options, callback) => {
       lookup(name, { ...options, all: true }, (error, answer) => {
         if (error !== null) return callback(error, []);
-        const allowed = toList(answer).filter(({ address }) => this.allows(address));
+        const addresses = toList(answer);
+        const allowed = addresses.filter(({ address }) => this.allows(address));
         const [first] = allowed;
-        if (first === undefined) callback(new EgressError(name), []);
+        if (first === undefined) callback(new EgressError(`${name} (${shown(addresses)})`), []);
         else if (options.all === true) callback(null, allowed);
         else callback(null, first.address, first.family);
       });
@@ -72,6 +76,16 @@ export class Egress {
 
 function toList(answer: string | LookupAddress[]): readonly LookupAddress[] {
   return typeof answer === 'string' ? [{ address: answer, family: isIPv4(answer) ? 4 : 6 }] : answer;
+}
+
+/** The first few, for messages. */
+function shown(addresses: readonly LookupAddress[]): string {
+  return (
+    addresses
+      .slice(0, SHOWN_MAX)
+      .map(({ address }) => address)
+      .join(', ') || 'no address'
+  );
 }
 
 function isRefused(address: string): boolean {
