@@ -26,7 +26,7 @@ prom-client's \`process_*\` and \`nodejs_*\`.
 | \`policy\`, \`decision\` | \`limit\`, \`plan\`, \`concurrency\` or \`plan_concurrency\`; whether it let the request pass: \`allow\`, \`reject\` |
 | \`reason\` | of a refusal, the \`code\` of its [problem](errors.md) in short; of an answer cut off, why |
 | \`pointer\`, \`kind\` | where an answer broke its schema (\`_other\` beyond a route's limit), and how: \`missing\`, \`type\`, \`unexpected\`, \`enum\` |
-| \`state\`, \`to\` | of a target \`healthy\`, \`unhealthy\`, \`ejected\`; of a breaker \`closed\`, \`open\`, \`half_open\` |
+| \`state\`, \`to\` | of a target \`healthy\`, \`unhealthy\`, \`ejected\`, where an integration is one target, \`unhealthy\` unless its breaker is closed; of a breaker \`closed\`, \`open\`, \`half_open\` |
 | \`percentile\` | of the delays in a window: \`50\`, \`99\`, and \`100\` for the longest |
 | \`metric\` | name of a metric that ran out of series |
 

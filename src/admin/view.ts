@@ -75,6 +75,11 @@ export class GatewayView implements AdminView {
       if (expiresAtS !== undefined) metrics.upstreamCertificate(name, expiresAtS * 1000);
     }
     for (const [name, integration] of this.#configuration.service?.integrations ?? []) {
+      // It has one target, which nothing checks: how its calls fare is all that is known.
+      const { targets } = metrics.upstream(name);
+      const isClosed = (integration.breaker?.state ?? 'closed') === 'closed';
+      targets.healthy.value = isClosed ? 1 : 0;
+      targets.unhealthy.value = isClosed ? 0 : 1;
       const expiresAtS = integration.certificateExpiryS();
       if (expiresAtS !== undefined) metrics.upstreamCertificate(name, expiresAtS * 1000);
     }

@@ -3,7 +3,7 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { Problem } from '../exchange/problem.ts';
 import { type Attempt, Call, type CallFailure } from '../resilience/call.ts';
 import { isIdempotent } from '../resilience/idempotent.ts';
-import type { Failure } from '../resilience/outcome.ts';
+import type { AttemptResult, Failure } from '../resilience/outcome.ts';
 import { retryAfterMs } from '../resilience/retry-after.ts';
 import type { PaceRefusal } from '../telemetry/integration-metrics.ts';
 import type { Tenant } from '../tenant/tenants.ts';
@@ -120,6 +120,10 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
     if (!this.#holdsTurn) return;
     this.#holdsTurn = false;
     this.#pacer?.done();
+  }
+
+  protected override judged(_result: AttemptResult, why: string): void {
+    if (why !== '') this.terms.integration.remember(why);
   }
 
   protected override failed(failure: CallFailure): void {

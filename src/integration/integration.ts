@@ -33,6 +33,10 @@ export interface IntegrationStatus {
   readonly waiting: number;
   /** Milliseconds until the third party may be called again: its rate, or a pause it asked for. */
   readonly next_call_ms: number;
+  /** Why a call failed last, for want of a token, too. */
+  readonly last_error?: string;
+  /** When that was, RFC 3339. */
+  readonly last_error_at?: string;
 }
 
 /** The key of the budget that all tenants share. */
@@ -50,6 +54,9 @@ export class Integration {
   readonly #pace: PaceSettings | undefined;
   /** By tenant where each has its own account; else the one that all share. Kept over reloads. */
   #pacers = new Map<string, Pacer>();
+  #lastError = '';
+  /** Since 1970; 0 when nothing has failed. */
+  #lastErrorAtMs = 0;
   /** A newer configuration goes on with its pacers. */
   #handedOver = false;
 
@@ -113,6 +120,12 @@ export class Integration {
     return pacer;
   }
 
+  /** Keeps why a call failed, for whoever asks. */
+  remember(why: string): void {
+    this.#lastError = why;
+    this.#lastErrorAtMs = Date.now();
+  }
+
   /** Called when the configuration it belongs to is taken into service. */
   start(): void {
     this.client.start();
@@ -128,6 +141,8 @@ export class Integration {
   adoptFrom(old: Integration): void {
     this.budget.adopt(old.budget);
     if (old.breaker !== undefined) this.breaker?.adopt(old.breaker);
+    this.#lastError = old.#lastError;
+    this.#lastErrorAtMs = old.#lastErrorAtMs;
     if (this.#pace === undefined) return;
     // The same pacers, also under another pace: with two of them side by side the third party would get both their rates.
     this.#pacers = old.#pacers;
@@ -138,12 +153,15 @@ export class Integration {
 
   status(): IntegrationStatus {
     const pacers = [...this.#pacers.values()];
+    const paced = pacers.reduce((sum, { inFlight }) => sum + inFlight, 0);
+    const at = this.#lastErrorAtMs;
     return {
       url: this.target,
       breaker: this.breaker?.state ?? 'none',
-      in_flight: pacers.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      in_flight: this.#pace === undefined ? this.client.inFlight : paced,
       waiting: pacers.reduce((sum, { depth }) => sum + depth, 0),
       next_call_ms: Math.ceil(Math.max(0, ...pacers.map(({ waitMs }) => waitMs))),
+      ...(at > 0 && { last_error: this.#lastError, last_error_at: new Date(at).toISOString() }),
     };
   }
 

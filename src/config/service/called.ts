@@ -93,8 +93,6 @@ export class CalledBuilder {
     );
     const before = this.#previous?.integrations.get(name);
     if (before?.sameSettings(settings, accounts)) return before;
-    // It has one target, which nothing checks.
-    host.metrics.upstream(name).targets.healthy.value = 1;
     return new Integration(name, settings, {
       resolver: host.resolver,
       folder: this.#folder,

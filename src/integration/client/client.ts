@@ -81,6 +81,11 @@ export class Client {
     this.#axios = createAxios(settings, this.#agent);
   }
 
+  /** Requests that wait for an answer or read one. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
   /** Begins to watch the files of `tls`. Called when the configuration it belongs to is taken into service. */
   start(): void {
     this.#tls?.watch(
