@@ -52,7 +52,7 @@ class GatewayFamilies extends FamilyGroup {
   readonly configInfo = this.gauge('sluice_config_info', 'Hash of the configuration in use.', 'hash');
   readonly certificateExpiry = this.gauge(
     'sluice_certificate_expiry_timestamp_seconds',
-    'When the certificate of a listener, or the client certificate for an upstream, expires.',
+    'When the certificate of a listener, or the first to expire of those that calls to an upstream depend on, ours and its own, expires.',
     'upstream',
     'listener',
   );

@@ -71,7 +71,7 @@ export class RouteFamilies extends FamilyGroup {
   );
   readonly validationFailures = this.counter(
     'sluice_validation_failures_total',
-    'Requests refused for their form.',
+    'Requests refused for their form; as response_invalid answers that broke their schema, passed on or not.',
     'route',
     'reason',
   );
