@@ -30,7 +30,9 @@ export class GatewayView implements AdminView {
     const { service } = this.#configuration;
     const deserted = [...(service?.upstreams.values() ?? [])].filter(({ targets }) => targets.counts().healthy === 0);
     const open = breakersOf(service).filter(({ state }) => state === 'open');
+    const { shortOf } = this.#machine.pressure;
     return [
+      ...(shortOf === undefined ? [] : [`new requests are refused: the process is short of ${shortOf}`]),
       ...deserted.map(({ name }) => `upstream ${name} has no healthy target`),
       ...open.map(({ label }) => `breaker ${label} is open`),
     ].slice(0, WARNINGS);
@@ -48,6 +50,7 @@ export class GatewayView implements AdminView {
       ready: this.ready().ready,
       uptime_s: Math.round(process.uptime()),
       in_flight: this.#machine.live.size,
+      short_of: this.#machine.pressure.shortOf ?? null,
       last_reload_successful: isCurrent,
       last_reload_findings: refusedFor,
       reloads: records,

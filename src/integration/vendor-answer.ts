@@ -61,7 +61,7 @@ export async function readAnswer(
   const json = document === undefined ? jsonOf(x, answer) : jsonOfXml(parts.soap ? soapBody(document) : document);
   if ('code' in json) return contract?.rejects || mapping !== undefined ? json : reported(x, contract, answer);
   if (looks) {
-    const broken = contract?.breachOf(json.loose(), json.size);
+    const broken = contract?.breachOf(json.loose(), json.size, x.requestId);
     if (broken !== undefined && contract?.rejects) {
       x.error = `the answer of ${x.upstream} does not match its schema at ${broken}`;
       return x.refuse(DRIFTED, x.error);
@@ -115,7 +115,7 @@ function jsonOf(x: Exchange, { body, headers }: VendorAnswer): AnswerJson | Prob
 
 /** An answer that is no JSON, where its contract only reports: that is drift, too. */
 function reported(x: Exchange, contract: Contract | undefined, answer: VendorAnswer): Passed {
-  contract?.tell([{ pointer: '', detail: 'is not acceptable JSON', kind: 'type' }]);
+  contract?.tell([{ pointer: '', detail: 'is not acceptable JSON', kind: 'type' }], x.requestId);
   x.detail = '';
   return passedOn(x, answer);
 }

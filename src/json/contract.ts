@@ -47,29 +47,30 @@ export class Contract {
    * Checks a value, and counts and tells what it breaks.
    *
    * @param bytes the length of the text it was read from
+   * @param requestId of whose answer it is: an example to look at
    * @returns where it breaks the contract, in words; undefined when it does not
    */
-  breachOf(value: unknown, bytes: number): string | undefined {
-    return this.#schema.accepts(value) ? undefined : this.tell(this.#schema.breaches(value, bytes));
+  breachOf(value: unknown, bytes: number, requestId: string): string | undefined {
+    return this.#schema.accepts(value) ? undefined : this.tell(this.#schema.breaches(value, bytes), requestId);
   }
 
   /** Counts and tells breaches; see {@link breachOf}. */
-  tell(breaches: readonly Breach[]): string | undefined {
+  tell(breaches: readonly Breach[], requestId: string): string | undefined {
     if (breaches.length === 0) return undefined;
     this.#invalid.value++;
-    for (const breach of breaches) this.#count(breach);
+    for (const breach of breaches) this.#count(breach, requestId);
     const { names } = this.#schema;
     return [...new Set(breaches.map(({ pointer }) => placeOf(pointer, names) || 'the whole'))].join(', ');
   }
 
   /** Names of members that the schema does not name are data, which no log or metric may hold. */
-  #count({ pointer, kind, detail }: Breach): void {
+  #count({ pointer, kind, detail }: Breach, requestId: string): void {
     const place = this.#place(placeOf(pointer, this.#schema.names));
     const key = `${kind} ${place}`;
     let counter = this.#counters.get(key);
     if (counter === undefined) {
       // The first of its kind is an event; those that follow are only counted.
-      this.#env.log('warn', 'response_drift', { pointer: place, kind, detail });
+      this.#env.log('warn', 'response_drift', { pointer: place, kind, detail, request_id: requestId });
       counter = this.#env.metrics.drift(place, kind);
       this.#counters.set(key, counter);
     }

@@ -85,7 +85,7 @@ class ResponseValidation implements Policy, BodyInspector {
     if (!isPlain(fieldOf(headers, 'content-encoding'))) {
       return this.#uncheckable(x, 'it has a content coding although none was accepted');
     }
-    const broken = this.#broken(body, fieldOf(headers, 'content-type'));
+    const broken = this.#broken(x, body, fieldOf(headers, 'content-type'));
     if (broken === undefined || !this.holds) return undefined;
     return x.refuse(RESPONSE_INVALID, `the answer does not match its schema at ${broken}`);
   }
@@ -94,13 +94,14 @@ class ResponseValidation implements Policy, BodyInspector {
     return this.#uncheckable(x, `it is larger than ${MAX_INSPECTED_BYTES} bytes`);
   }
 
-  #broken(body: Buffer, contentType: string | undefined): string | undefined {
+  #broken({ requestId }: Exchange, body: Buffer, contentType: string | undefined): string | undefined {
     const contract = this.#contract;
-    if (!isJsonType(contentType)) return contract.tell([{ pointer: '', detail: 'is not JSON', kind: 'type' }]);
+    if (!isJsonType(contentType))
+      return contract.tell([{ pointer: '', detail: 'is not JSON', kind: 'type' }], requestId);
     const scan = scanJson(body);
-    if (!('error' in scan)) return contract.breachOf(scan.value, body.length);
+    if (!('error' in scan)) return contract.breachOf(scan.value, body.length, requestId);
     // The scan's own words quote the body.
-    return contract.tell([{ pointer: '', detail: `is not acceptable JSON: ${scan.error}`, kind: 'type' }]);
+    return contract.tell([{ pointer: '', detail: `is not acceptable JSON: ${scan.error}`, kind: 'type' }], requestId);
   }
 
   /** Says once that answers go unchecked, which is worth knowing and not worth a line each. */

@@ -67,7 +67,7 @@ describe('response', () => {
     assert.equal(env.logged.length, 4);
     assert.deepEqual(env.logged[0], {
       event: 'response_drift',
-      fields: { pointer: '/*', kind: 'unexpected', detail: 'is not expected' },
+      fields: { pointer: '/*', kind: 'unexpected', detail: 'is not expected', request_id: '' },
     });
   });
 

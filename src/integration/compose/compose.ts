@@ -182,7 +182,7 @@ class Composing implements ExchangeCall, Alarm {
     const { contract, mapping } = this.#composition;
     // Where drift is only reported, a call that has failed is none: the log says that it has.
     const isHeld = contract !== undefined && (contract.rejects || this.#failed.length === 0) && contract.draw();
-    const broken = isHeld ? contract.breachOf(results.loose(), results.size) : undefined;
+    const broken = isHeld ? contract.breachOf(results.loose(), results.size, x.requestId) : undefined;
     if (broken !== undefined && contract?.rejects) {
       x.error = `the answers of the calls do not match their schema at ${broken}`;
       return x.refuse(CALLS_DRIFTED, x.error);
