@@ -375,6 +375,6 @@ suite('hostile third parties', () => {
   });
 
   test('others are answered while a mapping works on what it will never finish', async () => {
-    assertProblem((await meanwhile('/hard')).response, 502, 'integration.mapping');
+    assertProblem((await meanwhile('/hard')).response, 503, 'integration.mappings_busy');
   });
 });
