@@ -19,6 +19,7 @@ const PROXY_ERRORS: Readonly<Record<string, string>> = {
   'integration.coding': 'http_response_content_coding',
   'integration.credentials': 'http_request_denied',
   'integration.egress': 'destination_ip_prohibited',
+  'integration.mappings_busy': 'destination_unavailable',
   'integration.missing_value': 'http_request_error',
   'integration.no_credentials': 'http_request_denied',
   'integration.queue_full': 'destination_unavailable',
