@@ -20,7 +20,7 @@ class Reply implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#response.write(chunk)) return;
+    if (this.#response.write(chunk) || this.#response.destroyed) return;
     controller.pause();
     this.#response.once('drain', () => controller.resume());
   }
