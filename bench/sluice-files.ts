@@ -5,7 +5,10 @@ import { createHash } from 'node:crypto';
 export const KEY = 'slc_bench_0000000000000000000000000000000000';
 
 export interface SluiceFiles {
+  /** Text of routes.yaml. */
   routes(originPort: number): string;
+  /** What gateway.yaml says beside the log's level, or instead of it. */
+  readonly gateway?: object;
 }
 
 interface Shape {
