@@ -9,7 +9,7 @@ const MOST_CHARS = 200;
 export function causeOf(error: Error): string {
   const message = messageOf(error);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  // What the system says names its code; our transport may have changed the field since (see `tellReset` in upstream/pool.ts).
+  // What the system says names its code; our transport may have changed the field since (see `tellReset` in upstream/connector.ts).
   const told = code === '' || 'syscall' in error || message.includes(code);
   const text = told ? message : `${code}: ${message}`;
   return text.length <= MOST_CHARS ? text : `${text.slice(0, MOST_CHARS - 1)}…`;

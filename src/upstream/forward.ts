@@ -39,7 +39,6 @@ class UpstreamCall extends TargetCall implements BodyListener {
   }
 
   protected override attemptAt(target: Target, path: string, headers: string[]): Attempt {
-    const { method, body } = this.x;
-    return new HttpAttempt(this, target, { method, path, headers }, body);
+    return new HttpAttempt(this, target, path, headers, this.x);
   }
 }

@@ -1,9 +1,10 @@
 // One HTTP attempt on the wire: undici's handler. It translates what happens on the socket; what to do about it is the call's part.
-import type { Dispatcher } from 'undici';
+import type { Client, Dispatcher } from 'undici';
+import type { Exchange } from '../exchange/exchange.ts';
 import type { RequestBody } from '../exchange/request-body.ts';
 import type { Attempt } from '../resilience/call.ts';
 import { classifyError, type Failure } from '../resilience/outcome.ts';
-import type { Waiting } from './line.ts';
+import { SERVER_NAME, type Waiting } from './connections.ts';
 import type { ParsedHeaders, RawHeaders } from './response-headers.ts';
 import type { Target } from './target.ts';
 
@@ -30,21 +31,25 @@ const TOO_MANY_INFORMATIONAL = Object.assign(new Error('too many 1xx responses')
   code: 'HPE_TOO_MANY_INFORMATIONAL',
 });
 
-/** What is sent, but for the body, which is opened when there is a connection for it. */
+/** What is sent. */
 interface AttemptRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: string[];
+  readonly servername: string;
+  /** Opened when there is a connection for it. */
+  body: ReturnType<RequestBody['open']>;
 }
 
 export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting {
-  /** Links of the target's line. */
+  /** Links of the line for the target's connections. */
   ahead: Waiting | undefined = undefined;
   behind: Waiting | undefined = undefined;
   readonly #listener: AttemptListener;
   readonly #target: Target;
   readonly #request: AttemptRequest;
   readonly #body: RequestBody;
+  #connection: Client | undefined = undefined;
   #waits = false;
   #controller: Dispatcher.DispatchController | undefined = undefined;
   /** The request has a connection and is being written. */
@@ -56,10 +61,11 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
   #informational = 0;
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  constructor(listener: AttemptListener, target: Target, request: AttemptRequest, body: RequestBody) {
+  /** @param headers flat pairs. */
+  constructor(listener: AttemptListener, target: Target, path: string, headers: string[], { method, body }: Exchange) {
     this.#listener = listener;
     this.#target = target;
-    this.#request = request;
+    this.#request = { method, path, headers, servername: SERVER_NAME, body: null };
     this.#body = body;
   }
 
@@ -69,18 +75,20 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
 
   /** Sends it, as soon as the target has a connection to spare. */
   send(): void {
-    if (this.#target.line.enter(this)) this.go();
-    else this.#waits = true;
+    const connection = this.#target.connections.enter(this);
+    if (connection === undefined) this.#waits = true;
+    else this.go(connection);
   }
 
   get waits(): boolean {
     return this.#waits;
   }
 
-  go(): void {
+  go(connection: Client): void {
     this.#waits = false;
-    const { method, path, headers } = this.#request;
-    this.#target.pool.dispatch({ method, path, headers, body: this.#body.open() }, this);
+    this.#connection = connection;
+    this.#request.body = this.#body.open();
+    connection.dispatch(this.#request, this);
   }
 
   /** One that still waits for a connection is never sent. */
@@ -88,7 +96,7 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
     this.#silent = true;
     if (this.#waits) {
       this.#waits = false;
-      this.#target.line.leave(this);
+      this.#target.connections.leave(this);
     }
     this.#controller?.abort(CANCELLED);
   }
@@ -125,18 +133,23 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
-    clearTimeout(this.#timer);
-    this.#target.line.done();
+    this.#over(false);
     if (!this.#silent) this.#listener.onDone(rawPairs(controller.rawTrailers));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    clearTimeout(this.#timer);
-    this.#target.line.done();
+    this.#over(true);
     if (this.#silent) return;
     this.#silent = true;
     if (this.#headed) this.#listener.onBroken(error);
     else this.#listener.onFailed(classifyError(error, this.#sent), error);
+  }
+
+  #over(broken: boolean): void {
+    clearTimeout(this.#timer);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection !== undefined) this.#target.connections.done(connection, broken);
   }
 
   /** Reads a short rest so that its connection can be used again; a long or slow one is not worth that. */

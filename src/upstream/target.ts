@@ -1,11 +1,11 @@
 // One instance of an upstream: where it is, its connections, and what is known of its health.
-import type { buildConnector, Pool } from 'undici';
+import type { buildConnector } from 'undici';
 import type { AttemptResult } from '../resilience/outcome.ts';
 import type { TargetState } from '../telemetry/upstream-metrics.ts';
 import { hashOf } from './balance.ts';
+import { Connections } from './connections.ts';
+import { type ConnectorOptions, createConnector } from './connector.ts';
 import type { Ejection } from './ejection.ts';
-import { Line } from './line.ts';
-import { type ConnectorOptions, createConnector, createPool } from './pool.ts';
 import type { TargetSettings } from './settings.ts';
 import { WebSocketProxy } from './websocket-proxy.ts';
 
@@ -28,8 +28,6 @@ export class Target {
   readonly weight: number;
   /** For rendezvous hashing: the same in every process. */
   readonly seed: number;
-  /** Replaced by `renewPool`: read it for each attempt. */
-  pool: Pool;
   /** Calls in flight, between `begin` and `end`. */
   pending = 0;
   unhealthy = false;
@@ -53,9 +51,7 @@ export class Target {
   /** Running credit of smooth weighted round-robin. */
   credit = 0;
 
-  /** Before its connections. */
-  readonly line: Line;
-  readonly #connections: number;
+  readonly connections: Connections;
   readonly #connect: ConnectorOptions;
   #webSockets: WebSocketProxy | undefined = undefined;
 
@@ -67,10 +63,8 @@ export class Target {
     this.authority = new URL(url.origin).host;
     this.weight = weight;
     this.seed = hashOf(url.href);
-    this.line = new Line(connections);
-    this.#connections = connections;
     this.#connect = connect;
-    this.pool = this.#openPool();
+    this.connections = new Connections(url.origin, connections, this.#connector());
   }
 
   get state(): TargetState {
@@ -111,21 +105,10 @@ export class Target {
     return returned >= RAMP_MS ? this.weight : this.weight * Math.max(LEAST_SHARE, returned / RAMP_MS);
   }
 
-  /** New connections from here on; resolves when the calls on the old ones have ended and these are closed. */
-  renewPool(): Promise<void> {
-    const old = this.pool;
-    this.pool = this.#openPool();
-    return old.close();
-  }
-
   /** Opens WebSockets here; made when the first one is asked for, as most targets have none. */
   get webSockets(): WebSocketProxy {
     this.#webSockets ??= new WebSocketProxy(this.origin, this.#connector());
     return this.#webSockets;
-  }
-
-  #openPool(): Pool {
-    return createPool(this.origin, this.#connections, this.#connector());
   }
 
   #connector(): buildConnector.connector {

@@ -3,9 +3,9 @@ import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { Breaker, type BreakerState, type Transition } from '../resilience/breaker.ts';
 import { Budget } from '../resilience/budget.ts';
+import { type ConnectorOptions, createConnector } from './connector.ts';
 import { Ejection, type EjectionHooks } from './ejection.ts';
 import { HealthCheck, type HealthHooks } from './health.ts';
-import { type ConnectorOptions, createConnector } from './pool.ts';
 import type { Resolver } from './resolver.ts';
 import type { UpstreamSettings } from './settings.ts';
 import { Target, type TargetState } from './target.ts';
@@ -111,7 +111,7 @@ export class Upstream {
   /** Begins to check targets and watch files. Called when the configuration it belongs to is taken into service. */
   start(): void {
     this.#tls?.watch(
-      () => this.#renewPools(),
+      () => this.#renewConnections(),
       (error) => this.#event('warn', 'tls_reload_failed', { error: error.message }),
     );
     this.#checks = this.#createChecks();
@@ -175,7 +175,7 @@ export class Upstream {
     const checks = this.#checks.map((check) => check.close());
     // With no call left nobody waits for them, and they would keep a process from its end until the connect timeout.
     if (this.inFlight === 0) for (const socket of this.#pending) socket.destroy();
-    await Promise.all([...checks, ...this.targets.all.map((target) => target.pool.close())]);
+    await Promise.all([...checks, ...this.targets.all.map((target) => target.connections.close())]);
   }
 
   #connector(connectTimeoutMs: number): ConnectorOptions {
@@ -227,10 +227,10 @@ export class Upstream {
     else if (old.settings.health) this.#checked.add(target);
   }
 
-  #renewPools(): void {
+  #renewConnections(): void {
     this.#event('info', 'tls_reloaded', {});
-    // A pool that is being closed rejects nothing: calls under way end in their own time.
-    for (const target of this.targets.all) void target.renewPool();
+    // Calls under way end in their own time.
+    for (const target of this.targets.all) void target.connections.renew();
   }
 
   #event(level: 'info' | 'warn', event: string, fields: Record<string, unknown>): void {

@@ -135,8 +135,9 @@ test('checks begin with start, and are told of by name', async (t) => {
 test('close waits for calls under way and then closes their connections', async (t) => {
   const origin = await startOrigin(t, (_request, response) => void response.write('begun'));
   const upstream = create(t, origin.url);
-  const { body } = await (upstream.targets.pick(undefined)?.pool.request({ method: 'GET', path: '/' }) ??
-    assert.fail());
+  const connections = upstream.targets.pick(undefined)?.connections ?? assert.fail();
+  const connection = connections.enter({ ahead: undefined, behind: undefined, go: () => {} }) ?? assert.fail();
+  const { body } = await connection.request({ method: 'GET', path: '/' });
   const closed = upstream.close();
   assert.equal(origin.connections, 1);
   body.destroy();

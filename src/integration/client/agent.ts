@@ -3,7 +3,7 @@ import { Agent, type ClientRequestArgs } from 'node:http';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { buildConnector } from 'undici';
-import { createConnector } from '../../upstream/pool.ts';
+import { createConnector } from '../../upstream/connector.ts';
 import type { TlsSource } from '../../upstream/tls.ts';
 import { type Egress, EgressError } from './egress.ts';
 

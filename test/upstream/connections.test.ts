@@ -3,38 +3,61 @@ import { lookup } from 'node:dns';
 import { once } from 'node:events';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import { describe, type TestContext, test } from 'node:test';
-import type { Pool } from 'undici';
+import type { Client } from 'undici';
 import { classifyError } from '../../src/resilience/outcome.ts';
-import { createConnector, createPool } from '../../src/upstream/pool.ts';
+import { Connections, SERVER_NAME } from '../../src/upstream/connections.ts';
+import { createConnector } from '../../src/upstream/connector.ts';
 import { TlsSource } from '../../src/upstream/tls.ts';
 import { startOrigin } from '../support/origin.ts';
 import { startRawOrigin } from '../support/raw-origin.ts';
+import { eventually } from '../support/wait.ts';
 import { startBlackHole } from './black-hole.ts';
 import { createAuthority } from './certificates.ts';
 
-interface PoolOptions {
+interface Options {
   readonly tls?: TlsSource;
   readonly connectTimeoutMs?: number;
   readonly onPeerExpiry?: (expiresAtMs: number) => void;
+  readonly most?: number;
 }
 
 function open(
   t: TestContext,
   origin: string,
-  { tls, connectTimeoutMs = 60_000, onPeerExpiry }: PoolOptions = {},
-): Pool {
+  { tls, connectTimeoutMs = 60_000, onPeerExpiry, most = 1 }: Options = {},
+): Connections {
   const report = onPeerExpiry === undefined ? {} : { onPeerExpiry };
-  const pool = createPool(origin, 1, createConnector({ connectTimeoutMs, lookup, tls, pending: new Set(), ...report }));
-  t.after(() => pool.destroy());
-  return pool;
+  const connect = createConnector({ connectTimeoutMs, lookup, tls, pending: new Set(), ...report });
+  const connections = new Connections(origin, most, connect);
+  t.after(() => connections.close());
+  return connections;
 }
 
-async function get(pool: Pool, host?: string): Promise<number> {
-  const { statusCode, body } = await pool.request({
+/** Stands in line as a call does. */
+function take(connections: Connections): Promise<Client> {
+  return new Promise((go) => {
+    const free = connections.enter({ ahead: undefined, behind: undefined, go });
+    if (free !== undefined) go(free);
+  });
+}
+
+async function get(connections: Connections, host?: string): Promise<number> {
+  const connection = await take(connections);
+  try {
+    return await getOn(connection, host);
+  } finally {
+    connections.done(connection, false);
+  }
+}
+
+async function getOn(connection: Client, host?: string): Promise<number> {
+  const request = {
     method: 'GET',
     path: '/',
     headers: host === undefined ? {} : { host },
-  });
+    servername: SERVER_NAME,
+  } as const;
+  const { statusCode, body } = await connection.request(request);
   await body.dump();
   return statusCode;
 }
@@ -70,10 +93,58 @@ async function startTls(t: TestContext, options: ServerOptions) {
 
 test('a connection is reused', async (t) => {
   const origin = await startOrigin(t);
-  const pool = open(t, origin.url);
-  assert.equal(await get(pool), 200);
-  assert.equal(await get(pool), 200);
+  const connections = open(t, origin.url);
+  assert.equal(await get(connections), 200);
+  assert.equal(await get(connections), 200);
   assert.equal(origin.connections, 1);
+});
+
+test('the connection used last is the first to be used again, a broken one the last', async (t) => {
+  const connections = open(t, 'http://127.0.0.1:9', { most: 3 });
+  const [first, second, third] = [await take(connections), await take(connections), await take(connections)];
+  connections.done(first, false);
+  connections.done(second, true);
+  connections.done(third, false);
+  assert.deepEqual(
+    [await take(connections), await take(connections), await take(connections)].map((each) =>
+      [first, second, third].indexOf(each),
+    ),
+    [2, 0, 1],
+  );
+});
+
+test('who has left the line is passed over, the others have their turns in order', async (t) => {
+  const connections = open(t, 'http://127.0.0.1:9');
+  const taken = await take(connections);
+  const turns: string[] = [];
+  const line = ['a', 'b', 'c'].map((name) => ({ ahead: undefined, behind: undefined, go: () => turns.push(name) }));
+  for (const each of line) assert.equal(connections.enter(each), undefined);
+  const [, leaver] = line;
+  assert.ok(leaver !== undefined);
+  connections.leave(leaver);
+  connections.done(taken, false);
+  connections.done(taken, false);
+  assert.deepEqual(turns, ['a', 'c']);
+  connections.done(taken, false);
+  assert.equal(await take(connections), taken);
+});
+
+test('after a renewal nothing goes on an old connection, whose request is left to end', async (t) => {
+  let finish: (() => void) | undefined;
+  const origin = await startOrigin(t, (_request, response) => {
+    finish = () => response.end();
+  });
+  const connections = open(t, origin.url);
+  const old = await take(connections);
+  const answered = getOn(old);
+  const end = await eventually(() => finish, 'request');
+  const renewed = connections.renew();
+  end();
+  assert.equal(await answered, 200);
+  connections.done(old, false);
+  await renewed;
+  assert.notEqual(await take(connections), old);
+  await eventually(() => origin.connections === 0, 'end of the old connection');
 });
 
 test('a connect into a black hole ends at its timeout, as a connect timeout', async (t) => {
@@ -167,15 +238,15 @@ describe('tls', () => {
     const authority = await createAuthority(t);
     const origin = await startTls(t, authority.issue('catalog.internal'));
     const tls = new TlsSource({ ca: authority.cert, cert: undefined, key: undefined, servername: undefined }, '.');
-    const pool = open(t, origin.url, { tls });
-    for (const host of ['a.example', 'b.example', 'c.example']) assert.equal(await get(pool, host), 200);
+    const connections = open(t, origin.url, { tls });
+    for (const host of ['a.example', 'b.example', 'c.example']) assert.equal(await get(connections, host), 200);
     assert.equal(origin.connections(), 1);
   });
 
   test('a handshake that never ends is a connect timeout', async (t) => {
     const origin = await startRawOrigin(t, () => {});
-    const pool = open(t, origin.url.replace('http:', 'https:'), { connectTimeoutMs: 100 });
-    assert.equal(classifyError(await failureOf(get(pool)), false).kind, 'connect_timeout');
+    const connections = open(t, origin.url.replace('http:', 'https:'), { connectTimeoutMs: 100 });
+    assert.equal(classifyError(await failureOf(get(connections)), false).kind, 'connect_timeout');
   });
 
   test('a target that speaks plain HTTP is a TLS failure', async (t) => {

@@ -1,13 +1,9 @@
-// Connections to one target: undici's pool, with a connector of our own that keeps its time and never trusts blindly.
+// How a connection to a target is made: a connector for undici that keeps its time and never trusts blindly.
 import { isIP, type LookupFunction, connect as netConnect, type Socket } from 'node:net';
 import { type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
-import { type buildConnector, type Dispatcher, errors, Pool } from 'undici';
+import { type buildConnector, errors } from 'undici';
 import type { TlsSource } from './tls.ts';
 
-/** Larger response headers are a failure of the target. */
-const MAX_HEADER_BYTES = 16 * 1024;
-/** Below the 5 s after which many servers close an idle connection; a server's own `Keep-Alive: timeout` is heeded. */
-const KEEP_ALIVE_MS = 4_000;
 const TCP_KEEP_ALIVE_MS = 60_000;
 /** Behind a client that does not read, each connection would hold 64 KiB for nothing. */
 const ON_DEMAND = { readableHighWaterMark: 0 };
@@ -120,30 +116,4 @@ function closedEarly(hostname: string, port: string): Error {
   return Object.assign(new Error(`connection to ${hostname}:${port} was closed while it was made`), {
     code: 'ECONNRESET',
   });
-}
-
-/** All timers of a call are the call's own (see `resilience/call.ts`); HTTP/1.1 without pipelining. */
-export function createPool(origin: string, connections: number, connect: buildConnector.connector): Pool {
-  const options: Pool.Options = {
-    connections,
-    connect,
-    allowH2: false,
-    pipelining: 1,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-  };
-  return origin.startsWith('https:') ? new SecurePool(origin, options) : new Pool(origin, options);
-}
-
-/**
- * undici takes the TLS server name from each request's `Host`, and reconnects when it changes: with `host: preserve` that would be
- * a handshake for every request. The connector decides the name, so all requests say the same.
- */
-class SecurePool extends Pool {
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const named = { ...options, servername: 'decided-by-the-connector' };
-    return super.dispatch(named, handler);
-  }
 }

@@ -1,0 +1,111 @@
+// The connections of one target, and the line before them. undici's own pool looks through its connections at each request and at
+// each end of one, and what waits in its queue cannot leave: it would stay there, body and all, until its turn.
+import { type buildConnector, Client } from 'undici';
+
+/** Larger response headers are a failure of the target. */
+const MAX_HEADER_BYTES = 16 * 1024;
+/** Below the 5 s after which many servers close an idle connection; a server's own `Keep-Alive: timeout` is heeded. */
+const KEEP_ALIVE_MS = 4_000;
+
+/**
+ * undici takes the TLS server name from each request's `Host`, and reconnects when it changes: with `host: preserve` that would be
+ * a handshake for every request. The connector decides the name, so all requests say the same.
+ */
+export const SERVER_NAME = 'decided-by-the-connector';
+
+/** Somebody in line; the two links belong to {@link Connections}. */
+export interface Waiting {
+  ahead: Waiting | undefined;
+  behind: Waiting | undefined;
+  /** It is its turn, on this connection. */
+  go(connection: Client): void;
+}
+
+/** Each connection is an undici client: one socket, made when it is needed, and made anew when it has been lost. */
+export class Connections {
+  readonly #origin: string;
+  readonly #connect: buildConnector.connector;
+  /** How many more may be in use. */
+  #free: number;
+  /** The last one used comes first: those that are not needed fall idle, and close. */
+  readonly #idle: Client[] = [];
+  /** In use or idle; those of before a renewal are not among them. */
+  readonly #current = new Set<Client>();
+  #closed = false;
+  #first: Waiting | undefined = undefined;
+  #last: Waiting | undefined = undefined;
+
+  /** @param most how many may be in use at a time. */
+  constructor(origin: string, most: number, connect: buildConnector.connector) {
+    this.#origin = origin;
+    this.#free = most;
+    this.#connect = connect;
+  }
+
+  /** The connection to use at once; undefined: it stands in line now. What was taken is given back by {@link done}. */
+  enter(one: Waiting): Client | undefined {
+    if (this.#free > 0) {
+      this.#free--;
+      return this.#idle.pop() ?? this.#open();
+    }
+    one.ahead = this.#last;
+    if (this.#last === undefined) this.#first = one;
+    else this.#last.behind = one;
+    this.#last = one;
+    return undefined;
+  }
+
+  /** Steps out of the line before its turn. */
+  leave(one: Waiting): void {
+    if (one.ahead === undefined) this.#first = one.behind;
+    else one.ahead.behind = one.behind;
+    if (one.behind === undefined) this.#last = one.ahead;
+    else one.behind.ahead = one.ahead;
+    one.ahead = undefined;
+    one.behind = undefined;
+  }
+
+  /** One that had its turn is done: the next has it. `broken`: the connection has to be made anew, and is used last. */
+  done(connection: Client, broken: boolean): void {
+    const usable = this.#current.has(connection);
+    const next = this.#first;
+    if (next !== undefined) {
+      this.leave(next);
+      next.go(usable ? connection : this.#open());
+      return;
+    }
+    this.#free++;
+    if (this.#closed) void connection.close();
+    else if (usable && broken) this.#idle.unshift(connection);
+    else if (usable) this.#idle.push(connection);
+  }
+
+  /** New connections from here on; resolves when what is under way on the old ones has ended and these are closed. */
+  async renew(): Promise<void> {
+    const old = [...this.#current];
+    this.#current.clear();
+    this.#idle.length = 0;
+    await Promise.all(old.map((connection) => connection.close()));
+  }
+
+  /** As {@link renew}, and what is opened afterwards is closed after its use. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.renew();
+  }
+
+  /** All timers of a call are the call's own (see `resilience/call.ts`); HTTP/1.1 without pipelining. */
+  #open(): Client {
+    const connection = new Client(this.#origin, {
+      connect: this.#connect,
+      allowH2: false,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    });
+    this.#current.add(connection);
+    return connection;
+  }
+}
