@@ -1,9 +1,10 @@
 // Where log lines go: collected for a moment, written at once, bounded, and never waited for.
 import { closeSync, openSync, write, writeSync } from 'node:fs';
 import type { Counter } from './instruments.ts';
+import { LogBatch } from './log-batch.ts';
 
-/** Characters that may wait for a slow destination; lines beyond are dropped and counted. */
-const MAX_WAITING_CHARS = 4 * 1024 * 1024;
+/** Bytes that may wait for a slow destination; lines beyond are dropped and counted. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** Lines are collected this long: a write costs as much as three requests. */
 const BATCH_MS = 20;
 /** A full pipe is tried again soon, a full disk later. */
@@ -44,11 +45,11 @@ export class LogSink {
   readonly #onOutage: LogSinkSettings['onOutage'];
   readonly #startTurn = (): void => this.#startWrite();
   readonly #flushAtExit = (): void => this.flushSync();
-  #waiting = '';
-  #waitingLines = 0;
+  #waiting = new LogBatch(MAX_WAITING_BYTES);
+  /** Being written; empty otherwise. */
+  #writing = new LogBatch(MAX_WAITING_BYTES);
   /** What the current write has not had yet; undefined when none is under way. */
   #rest: Buffer | undefined;
-  #restLines = 0;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
   /** Lines that had been dropped when the outage under way began; undefined when there is none. */
@@ -67,22 +68,16 @@ export class LogSink {
 
   /** Takes one line, its newline included. Never blocks, never throws. */
   write(line: string): void {
-    if (this.#closed || this.#waiting.length > MAX_WAITING_CHARS) {
-      this.#dropped.value++;
-      return;
-    }
-    if (this.#waitingLines === 0 && this.#rest === undefined) setTimeout(this.#startTurn, BATCH_MS);
-    this.#waiting += line;
-    this.#waitingLines++;
+    if (this.#closed || !this.#waiting.add(line)) this.#dropped.value++;
+    else if (this.#waiting.lines === 1 && this.#rest === undefined) setTimeout(this.#startTurn, BATCH_MS);
   }
 
   /** Writes what is waiting before it returns, if the destination takes it: for a process about to end. */
   flushSync(): void {
     // A write that a worker thread is at is left to it: its bytes would come twice.
     const resumed = this.#retry === undefined ? undefined : this.#rest;
-    const bytes = Buffer.concat([resumed ?? EMPTY, Buffer.from(this.#waiting)]);
-    this.#waiting = '';
-    this.#waitingLines = 0;
+    const bytes = Buffer.concat([resumed ?? EMPTY, this.#waiting.bytes]);
+    this.#waiting.empty();
     if (resumed !== undefined) this.#finishWrite();
     writeNow(this.#fd, bytes);
   }
@@ -102,11 +97,9 @@ export class LogSink {
   }
 
   #startWrite(): void {
-    if (this.#rest !== undefined || this.#waitingLines === 0) return;
-    this.#rest = Buffer.from(this.#waiting);
-    this.#restLines = this.#waitingLines;
-    this.#waiting = '';
-    this.#waitingLines = 0;
+    if (this.#rest !== undefined || this.#waiting.lines === 0) return;
+    [this.#writing, this.#waiting] = [this.#waiting, this.#writing];
+    this.#rest = this.#writing.bytes;
     this.#continueWrite(this.#rest);
   }
 
@@ -126,9 +119,9 @@ export class LogSink {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     this.#rest = undefined;
-    this.#restLines = 0;
-    if (this.#waitingLines > 0 && this.#closed) this.#startWrite();
-    else if (this.#waitingLines > 0) setTimeout(this.#startTurn, BATCH_MS);
+    this.#writing.empty();
+    if (this.#waiting.lines > 0 && this.#closed) this.#startWrite();
+    else if (this.#waiting.lines > 0) setTimeout(this.#startTurn, BATCH_MS);
     else if (this.#closed) this.#drained.resolve();
   }
 
@@ -163,10 +156,9 @@ export class LogSink {
 
   #giveUp(): void {
     clearTimeout(this.#retry);
-    this.#dropped.value += this.#restLines + this.#waitingLines;
-    this.#waiting = '';
-    this.#waitingLines = 0;
-    this.#restLines = 0;
+    this.#dropped.value += this.#writing.lines + this.#waiting.lines;
+    this.#waiting.empty();
+    this.#writing.empty();
     this.#drained.resolve();
   }
 }
