@@ -7,8 +7,12 @@ import { type CertificateFiles, readCertificate } from '../edge/certificate.ts';
 import { createRedirect } from '../edge/redirect.ts';
 import { messageOf } from '../telemetry/thrown.ts';
 
-/** Node's 64 KiB let a second chunk of an answer wait behind one that its client does not read. */
-const SOCKETS = { highWaterMark: 16_384 };
+const SOCKETS = {
+  /** Node's 64 KiB let a second chunk of an answer wait behind one that its client does not read. */
+  highWaterMark: 16_384,
+  /** A request that announces no body has none to be read: without this each of them is a stream that is read to its end. */
+  optimizeEmptyRequests: true,
+};
 
 /** Why the gateway cannot be reached where its settings say. */
 export class ListenError extends Error {

@@ -30,7 +30,9 @@ export function uuidv7(): string {
     stamp = `${digits.slice(0, 8)}-${digits.slice(8)}-7`;
   }
   const random = randomHex(18);
-  return `${stamp}${random.slice(0, 3)}-${VARIANT[Number.parseInt(random.slice(3, 4), 16) & 3]}${random.slice(4, 7)}-${randomHex(12)}`;
+  // The fourth of these digits, as the number it was: its bits are the variant's free ones.
+  const free = pool[(used - 18 + 3) >> 1] ?? 0;
+  return `${stamp}${random.slice(0, 3)}-${VARIANT[free & 3]}${random.slice(4, 7)}-${randomHex(12)}`;
 }
 
 const VARIANT = '89ab';
