@@ -89,6 +89,7 @@ function secureServer(gateway: Gateway, files: CertificateFiles): SecureServer {
   const { cert, key, expiresAtMs } = certificateFrom(files);
   gateway.metrics.listenerCertificate('data', expiresAtMs);
   const options = {
+    ...SOCKETS,
     cert,
     key,
     minVersion: 'TLSv1.2' as const,
