@@ -38,6 +38,10 @@ export function interrupt(): void {
   for (const child of running) child.kill('SIGTERM');
 }
 
+export function isInterrupted(): boolean {
+  return interrupted;
+}
+
 function assertNotInterrupted(): void {
   if (interrupted) throw new Error('interrupted');
 }
@@ -53,13 +57,13 @@ function spawnOnCore(
   role: Role,
   command: readonly string[],
   env: Readonly<Record<string, string>>,
-  output: 'pipe' | 'ignore',
+  stdout: 'pipe' | 'ignore',
 ): ChildProcess {
   assertNotInterrupted();
   const [program, rest] = onCore(role, command);
   // Nothing of the caller's own settings: a proxy variable or a list of certificates would be measured, too.
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(program, rest, { env: { PATH, HOME, ...env }, stdio: ['ignore', output, 'pipe'] });
+  const child = spawn(program, rest, { env: { PATH, HOME, ...env }, stdio: ['ignore', stdout, 'pipe'] });
   running.add(child);
   child.once('exit', () => running.delete(child));
   child.once('error', () => running.delete(child));
@@ -127,7 +131,12 @@ export class Measured {
 
   /** CPU time so far, user and system, of the process, its threads and its children, in µs. */
   cpuMicros(): number {
-    return sum(this.#tree(), (pid) => sum(numbered(`/proc/${pid}/task`), (tid) => threadMicros(pid, tid)));
+    return this.#scheduled(0);
+  }
+
+  /** Time so far that it could have run and something else had its core, in µs. */
+  waitMicros(): number {
+    return this.#scheduled(1);
   }
 
   /** Resident memory now, in bytes. */
@@ -146,6 +155,10 @@ export class Measured {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await exited;
     clearTimeout(timer);
+  }
+
+  #scheduled(field: 0 | 1): number {
+    return sum(this.#tree(), (pid) => sum(numbered(`/proc/${pid}/task`), (tid) => scheduled(pid, tid, field)));
   }
 
   #tree(): number[] {
@@ -168,9 +181,9 @@ function parentOf(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
 }
 
-/** Time on a CPU, which the scheduler keeps in ns: the ticks of /proc/PID/stat are 10 ms. */
-function threadMicros(pid: number, tid: number): number {
-  return Number(readIfThere(`/proc/${pid}/task/${tid}/schedstat`).split(' ')[0]) / 1000;
+/** Time of a thread on a CPU (0) or in line for one (1), which the scheduler keeps in ns: the ticks of /proc/PID/stat are 10 ms. */
+function scheduled(pid: number, tid: number, field: 0 | 1): number {
+  return Number(readIfThere(`/proc/${pid}/task/${tid}/schedstat`).split(' ')[field] ?? 0) / 1000;
 }
 
 function numbered(directory: string): number[] {

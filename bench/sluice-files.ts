@@ -1,8 +1,12 @@
 // The routes files Sluice is measured with. JSON is YAML, so they are written as values.
 import { createHash } from 'node:crypto';
+import type { Request } from './loads/http.ts';
 
 /** Whose requests the load sends. */
 export const KEY = 'slc_bench_0000000000000000000000000000000000';
+
+/** What the origin's 406 bytes are asked for with. */
+export const ITEM = { path: '/v1/items/7', headers: { 'x-api-key': KEY } } as const satisfies Request;
 
 export interface SluiceFiles {
   /** Text of routes.yaml. */
@@ -14,6 +18,8 @@ export interface SluiceFiles {
 interface Shape {
   /** Routes beside the ones under load. */
   readonly otherRoutes?: number;
+  /** More of them: name → what else than `to` it says. */
+  readonly described?: Readonly<Record<string, { readonly match: string }>>;
   /** Tenants beside the one that calls. */
   readonly otherTenants?: number;
 }
@@ -42,14 +48,32 @@ const ORDER_SCHEMA = {
 };
 
 /** One kilobyte that {@link ORDER_SCHEMA} accepts. */
-export const ORDER = JSON.stringify({
+const ORDER = JSON.stringify({
   customer: 'c-1',
   note: 'x'.repeat(640),
   items: Array.from({ length: 10 }, (_, i) => ({ sku: `ABC-${1000 + i}`, quantity: i + 1 })),
 });
 
+/** {@link ORDER}, sent to this path. */
+export function postOrder(path: string): Request {
+  return { path, method: 'POST', headers: { ...ITEM.headers, 'content-type': 'application/json' }, body: ORDER };
+}
+
+/** One route and nothing on it: open to anyone, unlimited, not logged. */
+export function plain(): SluiceFiles {
+  return {
+    gateway: { log: { level: 'warn', access: false } },
+    routes: (originPort) =>
+      JSON.stringify({
+        version: 1,
+        upstreams: { origin: { targets: [`http://127.0.0.1:${originPort}`], breaker: 'none' } },
+        routes: { items: { match: 'GET /v1/items/{id}', to: 'origin', auth: 'none', limit: 'none', retry: 0 } },
+      }),
+  };
+}
+
 /** The full chain on every route: key, plan limit, route limit, breaker, retry, request ID, metrics, access log. */
-export function fullChain({ otherRoutes = 0, otherTenants = 0 }: Shape = {}): SluiceFiles {
+export function fullChain({ otherRoutes = 0, described = {}, otherTenants = 0 }: Shape = {}): SluiceFiles {
   return {
     routes: (originPort) =>
       JSON.stringify({
@@ -60,6 +84,7 @@ export function fullChain({ otherRoutes = 0, otherTenants = 0 }: Shape = {}): Sl
         upstreams: { origin: `http://127.0.0.1:${originPort}` },
         routes: {
           ...Object.fromEntries(range(otherRoutes).map(route)),
+          ...Object.fromEntries(Object.entries(described).map(([name, { match }]) => [name, { match, to: 'origin' }])),
           'get-item': { match: 'GET /v1/items/{id}', to: 'origin' },
           large: { match: 'GET,POST /large', to: 'origin', body_max: 'none' },
           'plain-order': { match: 'POST /v1/plain', to: 'origin' },

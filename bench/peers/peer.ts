@@ -16,7 +16,7 @@ export interface Peer {
   /** Prints its version. */
   readonly versionCommand: readonly [string, ...string[]];
   /** A proxy in front of the origin, with TLS towards the client when it is given. */
-  proxy(tls?: Tls): Starter;
+  readonly proxy: (tls?: Tls) => Starter;
 }
 
 export function isPresent({ versionCommand: [program] }: Peer): boolean {
