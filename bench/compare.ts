@@ -51,6 +51,7 @@ export function comparedWith(comparison: Comparison, revision: string, source: s
   const nameThere = (name: string): string => `${name}, at ${revision}`;
   return {
     ...comparison,
+    title: `Sluice as it is here, and at ${revision}`,
     contenders: ours.flatMap((contender): Contender[] => [
       contender,
       {

@@ -90,10 +90,14 @@ async function eachScenario(
 }
 
 async function runScenario(scenario: Scenario, wanted: Arguments, report: Report, site: Site): Promise<void> {
-  report.begin(scenario);
   if (wanted.profile) {
-    if (scenario.kind === 'comparison') report.profiled(scenario, await profile(scenario, site, wanted));
-  } else if (scenario.kind === 'comparison') {
+    if (scenario.kind !== 'comparison') return report.skipped(scenario);
+    report.begin(scenario);
+    report.profiled(scenario, await profile(scenario, site, wanted));
+    return;
+  }
+  report.begin(scenario);
+  if (scenario.kind === 'comparison') {
     report.measured(scenario, await measure(scenario, site, wanted, (round) => report.round(round)));
   } else {
     report.probed(scenario, await probe(scenario, site));
@@ -107,9 +111,9 @@ async function runCompared(
   site: Site,
   { revision, source }: { readonly revision: string; readonly source: string },
 ): Promise<void> {
-  if (scenario.kind !== 'comparison' || !scenario.contenders.some(({ ours }) => ours)) return;
-  report.begin(scenario);
+  if (scenario.kind !== 'comparison') return report.skipped(scenario);
   const compared = comparedWith(scenario, revision, source);
+  report.begin(compared);
   report.measured(compared, await measure(compared, site, wanted, (round) => report.round(round)));
 }
 

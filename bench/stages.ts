@@ -61,7 +61,7 @@ const PLACES: readonly (readonly [RegExp, Stage])[] = [
   [/\/src\/resilience\//, 'breaker'],
   [/\/src\/upstream\//, 'dispatch'],
   [/\/src\/integration\//, 'integration'],
-  [/\/src\/telemetry\/(access-log|events|log-sink|json-text|secrets|incident)/, 'log'],
+  [/\/src\/telemetry\/(access-log|events|log-|json-text|secrets|incident)/, 'log'],
   [/\/src\/telemetry\//, 'metrics'],
   [/\/src\//, 'other'],
 ];

@@ -11,14 +11,16 @@ export function budgetTable({ unit, cpuMicrosPerUnit, breakdown }: Profile): Tab
   return {
     head: ['stage', `µs/${unit}`, 'share', 'of it in native calls', 'what'],
     rows: [
-      ...breakdown.stages.map(({ stage, micros, nativeMicros }) => [
-        stage,
-        shown(micros),
-        `${((100 * micros) / breakdown.totalMicros).toFixed(0)} %`,
-        shown(nativeMicros),
-        STAGES[stage],
-      ]),
-      ['**all**', cpuMicrosPerUnit.toFixed(1), '100 %', '', 'measured without the profiler'],
+      ...breakdown.stages
+        .filter(({ micros }) => Number(shown(micros)) > 0)
+        .map(({ stage, micros, nativeMicros }) => [
+          stage,
+          shown(micros),
+          `${((100 * micros) / breakdown.totalMicros).toFixed(0)} %`,
+          shown(nativeMicros),
+          STAGES[stage],
+        ]),
+      ['all', cpuMicrosPerUnit.toFixed(1), '100 %', '', 'measured without the profiler'],
     ],
   };
 }

@@ -40,6 +40,10 @@ export class Report {
     this.#say(`\n${name}: ${title}`);
   }
 
+  skipped({ name }: Scenario): void {
+    this.#say(`\n${name} has no rounds: there is nothing to compare or to profile`);
+  }
+
   /** Where somebody watches. */
   round(number: number): void {
     if (process.stderr.isTTY) {
