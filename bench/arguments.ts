@@ -20,7 +20,7 @@ export const HELP = `npm run bench [-- FLAGS]     measures Sluice beside other p
   --quick            one round of a second: whether it works; nothing is written
   --rounds N         rounds of every contender (10)
   --seconds N        length of a round, whole seconds (1)
-  --json             the results as JSON on stdout, the tables on stderr
+  --json             the results as JSON on stdout, the tables on stderr (npm run --silent bench -- --json)
   --profile          where Sluice's time goes, by stage and by function; into bench/results/profiles
   --compare REV      Sluice as it is here against Sluice at a revision of git
   --install-peers    install nginx, HAProxy, Caddy and wrk from Debian; measures nothing
