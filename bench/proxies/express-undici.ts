@@ -10,7 +10,7 @@ const [port, origin, cert, key] = process.argv.slice(2);
 const pool = new Pool(String(origin), { connections: 128, allowH2: false });
 
 /** What concerns one connection is not passed on to the other. */
-const OF_THE_CLIENT = new Set(['connection', 'content-length', 'host', 'transfer-encoding']);
+const OF_THE_CLIENT = new Set(['connection', 'host', 'transfer-encoding']);
 const OF_THE_UPSTREAM = new Set(['connection', 'keep-alive', 'transfer-encoding']);
 
 class Reply implements Dispatcher.DispatchHandler {

@@ -1,0 +1,77 @@
+// From the command line to the first answer, and what a gateway holds once it has served a little.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../test/support/wait.ts';
+import { ask } from '../ask.ts';
+import { http } from '../loads/http.ts';
+import type { Fact, Ground } from '../scenario.ts';
+import { type RunningSluice, startSluice } from '../sluice.ts';
+import { fullChain, KEY, type SluiceFiles } from '../sluice-files.ts';
+import { probe } from './probed.ts';
+
+const FULL_CHAIN_ROUTES = 5;
+const HUNDRED_ROUTES = routes(100);
+const MEGABYTE = 1_000_000;
+/** The first of them reads the files from disk, and is not counted. */
+const STARTS = 6;
+const REST_MS = 10_000;
+
+function routes(count: number): SluiceFiles {
+  return fullChain({ otherRoutes: count - FULL_CHAIN_ROUTES });
+}
+
+export async function coldStart(ground: Ground): Promise<readonly Fact[]> {
+  const hundred = await medianStartMs(HUNDRED_ROUTES, ground, STARTS);
+  const tenThousand = await medianStartMs(routes(10_000), ground, 2);
+  return [
+    { name: 'cold start to ready, 100 routes', value: hundred, unit: 'ms', atMost: 500 },
+    { name: 'cold start to ready, 10,000 routes', value: tenThousand, unit: 'ms', atMost: 2_000 },
+  ];
+}
+
+async function medianStartMs(files: SluiceFiles, ground: Ground, starts: number): Promise<number> {
+  const times: number[] = [];
+  for (let start = 0; start < starts; start++) {
+    const startedAt = performance.now();
+    const gateway = await startSluice(files, ground);
+    try {
+      await untilReady(gateway);
+      times.push(performance.now() - startedAt);
+    } finally {
+      await gateway.measured.stop();
+    }
+  }
+  const counted = times.slice(1).toSorted((a, b) => a - b);
+  return counted[Math.floor(counted.length / 2)] ?? Number.NaN;
+}
+
+function untilReady({ adminPort }: RunningSluice): Promise<boolean> {
+  return eventually(async () => (await ask(adminPort, '/readyz')).status === 200, 'readiness');
+}
+
+/** Not collected by force: what the process shows to whoever looks from outside. */
+export async function atRest(ground: Ground): Promise<readonly Fact[]> {
+  const { measured } = await startSluice(HUNDRED_ROUTES, ground);
+  try {
+    const started = measured.rssBytes();
+    const load = http({ path: '/v1/items/7', headers: { 'x-api-key': KEY } }, { connections: 64 });
+    await load(measured.port, { seconds: 3, directory: ground.directory });
+    const loaded = measured.rssBytes();
+    await sleep(REST_MS);
+    return [
+      { name: 'resident, started', value: started / MEGABYTE, unit: 'MB' },
+      { name: 'resident, under load', value: loaded / MEGABYTE, unit: 'MB' },
+
+      { name: 'resident, at rest after some load', value: measured.rssBytes() / MEGABYTE, unit: 'MB', atMost: 120 },
+    ];
+  } finally {
+    await measured.stop();
+  }
+}
+
+export async function manyRoutes(ground: Ground): Promise<readonly Fact[]> {
+  const heapOf = (count: number): Promise<number> =>
+    probe(routes(count), ground, async (gateway) => (await gateway.held()).heapUsed);
+  const [few, many] = [10, 10_000];
+  const perRoute = ((await heapOf(many)) - (await heapOf(few))) / (many - few);
+  return [{ name: 'heap of a route, of 10,000', value: perRoute / 1024, unit: 'KiB', atMost: 5 }];
+}
