@@ -167,7 +167,7 @@ function refuseHost(x: Exchange): Problem | undefined {
 function refuseTarget(x: Exchange, url: string, urlBytes: number): Problem | undefined {
   if (url.length > urlBytes) return x.refuse(problems.URL_TOO_LONG, `a URL may have at most ${urlBytes} bytes`);
   if (x.method === 'TRACE' || x.method === 'CONNECT') {
-    x.addAnswerHeader('Allow', SERVED_METHODS);
+    x.addAnswerHeaders(['Allow', SERVED_METHODS]);
     return x.refuse(problems.METHOD_REFUSED, `${x.method} is not served by this gateway`);
   }
   if (url === '*') {

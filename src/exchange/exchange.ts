@@ -197,19 +197,23 @@ export class Exchange {
 
   /** Sets a header of the request to the upstream; replaces every one of that name. */
   setRequestHeader(name: string, value: string): void {
-    this.requestHeaderEdits ??= [];
-    this.requestHeaderEdits.push(name, value);
+    this.#editRequest(name, value);
   }
 
   removeRequestHeader(name: string): void {
-    this.requestHeaderEdits ??= [];
-    this.requestHeaderEdits.push(name, undefined);
+    this.#editRequest(name, undefined);
   }
 
-  /** Adds a header to the answer, whoever makes it. */
-  addAnswerHeader(name: string, value: string): void {
-    this.answerHeaders ??= [];
-    this.answerHeaders.push(name, value);
+  // The first one makes the list: an empty list that grows takes room for seventeen.
+  #editRequest(name: string, value: string | undefined): void {
+    if (this.requestHeaderEdits === undefined) this.requestHeaderEdits = [name, value];
+    else this.requestHeaderEdits.push(name, value);
+  }
+
+  /** Adds headers to the answer, whoever makes it; flat pairs, which are the exchange's from here on. */
+  addAnswerHeaders(fields: string[]): void {
+    if (this.answerHeaders === undefined) this.answerHeaders = fields;
+    else this.answerHeaders.push(...fields);
   }
 
   /** Says why a problem is answered; returns the problem, so that a gate can `return x.refuse(…)`. */

@@ -132,7 +132,7 @@ function refuse(x: Exchange, problem: Problem, counter: Counter, detail: string)
   counter.value++;
   if (problem.status === 401) {
     const isAbsent = problem === MISSING || problem === IN_QUERY;
-    x.addAnswerHeader('WWW-Authenticate', isAbsent ? CHALLENGE : CHALLENGE_INVALID);
+    x.addAnswerHeaders(['WWW-Authenticate', isAbsent ? CHALLENGE : CHALLENGE_INVALID]);
   }
   return x.refuse(problem, detail);
 }

@@ -28,7 +28,7 @@ export function locate(x: Exchange, snapshot: Snapshot): Route | Problem {
     return x.refuse(NOT_FOUND, `${x.path} differs from a path of ${name} in case or a trailing slash only`);
   }
   if ('allow' in found) {
-    x.addAnswerHeader('Allow', found.allow.join(', '));
+    x.addAnswerHeaders(['Allow', found.allow.join(', ')]);
     return x.refuse(METHOD_NOT_ALLOWED, `${x.path} takes ${found.allow.join(', ')}`);
   }
   const route = found.value;

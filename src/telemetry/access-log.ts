@@ -1,7 +1,7 @@
 // One JSON line for each request, put together from parts prepared at load; only what a client controls is escaped anew.
 import type { Exchange, FailedAttempt, FailedCall, RouteInfo } from '../exchange/exchange.ts';
 import type { Tenant } from '../tenant/tenants.ts';
-import { quote } from './json-text.ts';
+import { escaped, quote } from './json-text.ts';
 import type { LogSink } from './log-sink.ts';
 import { isSecretName } from './secrets.ts';
 
@@ -47,15 +47,16 @@ export class AccessLog {
 
   /** Writes the line of an exchange that has ended. `durationMs`: from its start to the last byte of its answer. */
   record(x: Exchange, durationMs: number): void {
-    let line = `{"time":"${this.#clock.at(Date.now())}","request_id":${quote(x.requestId)}`;
-    if (x.traceId !== '') line += `,"trace_id":${quote(x.traceId)}`;
+    let line = `{"time":"${this.#clock.at(Date.now())}","request_id":"${escaped(x.requestId)}`;
+    if (x.traceId !== '') line += `","trace_id":"${escaped(x.traceId)}`;
+    line += '"';
     if (x.tenant !== undefined) line += this.#tenant(x.tenant);
     if (x.route !== undefined) line += this.#route(x.route);
-    line += `,"method":${quote(x.method)},"path":${quote(x.path)},"status":${x.status},"source":"${x.source}"`;
-    line += `,"bytes":${x.bytesOut},"duration_ms":${durationText(durationMs)}`;
-    if (x.upstream !== '') line += `,"upstream":${quote(x.upstream)}`;
-    if (x.target !== '') line += `,"target":${quote(x.target)}`;
-    line += `,"client_ip":${quote(x.clientAddress)}`;
+    line += `,"method":"${escaped(x.method)}","path":"${escaped(x.path)}","status":${x.status},"source":"${x.source}`;
+    line += `","bytes":${x.bytesOut},"duration_ms":${durationText(durationMs)}`;
+    if (x.upstream !== '') line += `,"upstream":"${escaped(x.upstream)}"`;
+    if (x.target !== '') line += `,"target":"${escaped(x.target)}"`;
+    line += `,"client_ip":"${escaped(x.clientAddress)}"`;
     if (this.#userAgent) line += headerField(x, 'user-agent', ',"user_agent":');
     line += `,"attempts":${x.attempts}`;
     const reason = x.reason === '' ? x.problem?.code : x.reason;

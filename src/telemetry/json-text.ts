@@ -10,6 +10,11 @@ export function quote(text: string): string {
   return JSON.stringify(text).replace(CONTROLS_JSON_ALLOWS, escapeUnit);
 }
 
+/** The same without its quotes, for text that is put together with more: most of it is returned as it is. */
+export function escaped(text: string): string {
+  return UNSAFE.test(text) ? quote(text).slice(1, -1) : text;
+}
+
 function escapeUnit(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -81,13 +81,12 @@ export class Allowance {
 
   #tell(x: Exchange, limit: NamedCheck, remaining: number, resetSeconds: number): void {
     if (this.#hasStandard) {
-      x.addAnswerHeader('RateLimit-Policy', this.#policyHeader);
-      x.addAnswerHeader('RateLimit', `${limit.item};r=${remaining};t=${resetSeconds}`);
+      const rateLimit = `${limit.item};r=${remaining};t=${resetSeconds}`;
+      x.addAnswerHeaders(['RateLimit-Policy', this.#policyHeader, 'RateLimit', rateLimit]);
     }
     if (this.#hasLegacy) {
-      x.addAnswerHeader('X-RateLimit-Limit', limit.legacyLimit);
-      x.addAnswerHeader('X-RateLimit-Remaining', String(remaining));
-      x.addAnswerHeader('X-RateLimit-Reset', String(resetSeconds));
+      const left = ['X-RateLimit-Remaining', String(remaining), 'X-RateLimit-Reset', String(resetSeconds)];
+      x.addAnswerHeaders(['X-RateLimit-Limit', limit.legacyLimit, ...left]);
     }
   }
 }
