@@ -17,6 +17,10 @@ async function make(directory: string): Promise<Tls> {
   const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  await promisify(execFile)('openssl', ['req', '-x509', ...curve, ...subject, '-keyout', key, '-out', cert]);
+  await promisify(execFile)('openssl', ['req', '-x509', ...curve, ...subject, '-keyout', key, '-out', cert]).catch(
+    (cause: unknown) => {
+      throw new Error('no certificate could be made: is openssl installed? (apt-get install openssl)', { cause });
+    },
+  );
   return { cert, key };
 }
