@@ -1,7 +1,7 @@
 // What routes call: upstreams and integrations, built anew or taken over from the configuration before, and their breakers.
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { Integration } from '../../integration/integration.ts';
+import type { Integration } from '../../integration/integration.ts';
 import { Breaker, type Transition } from '../../resilience/breaker.ts';
 import { messageOf } from '../../telemetry/thrown.ts';
 import { Upstream } from '../../upstream/upstream.ts';
@@ -31,7 +31,14 @@ export class CalledBuilder {
   readonly #previous: Called | undefined;
   readonly #folder: string;
 
-  constructor(config: RoutesConfig, host: Host, previous: Called | undefined, findings: Findings) {
+  /** @param integration what integrations are made of; needed when the configuration has one. */
+  constructor(
+    config: RoutesConfig,
+    host: Host,
+    previous: Called | undefined,
+    findings: Findings,
+    integration: typeof Integration | undefined,
+  ) {
     this.#host = host;
     this.#previous = previous;
     this.#folder = dirname(resolve(config.file));
@@ -39,9 +46,10 @@ export class CalledBuilder {
       const upstream = this.#reported(entry, findings, () => this.#upstream(entry));
       if (upstream !== undefined) this.upstreams.set(entry.name, upstream);
     }
+    if (integration === undefined) return;
     for (const entry of config.integrations.values()) {
-      const integration = this.#reported(entry, findings, () => this.#integration(entry, config));
-      if (integration !== undefined) this.integrations.set(entry.name, integration);
+      const built = this.#reported(entry, findings, () => this.#integration(entry, config, integration));
+      if (built !== undefined) this.integrations.set(entry.name, built);
     }
   }
 
@@ -83,7 +91,7 @@ export class CalledBuilder {
     });
   }
 
-  #integration({ name, settings }: IntegrationConfig, config: RoutesConfig): Integration {
+  #integration({ name, settings }: IntegrationConfig, config: RoutesConfig, Made: typeof Integration): Integration {
     const host = this.#host;
     const accounts = new Map(
       Array.from(config.tenants.values()).flatMap((tenant) => {
@@ -93,7 +101,7 @@ export class CalledBuilder {
     );
     const before = this.#previous?.integrations.get(name);
     if (before?.sameSettings(settings, accounts)) return before;
-    return new Integration(name, settings, {
+    return new Made(name, settings, {
       resolver: host.resolver,
       folder: this.#folder,
       accounts,

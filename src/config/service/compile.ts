@@ -4,8 +4,6 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Exchange } from '../../exchange/exchange.ts';
 import { HeaderKinds } from '../../exchange/header-kinds.ts';
-import { compose } from '../../integration/compose/compose.ts';
-import { callThirdParty } from '../../integration/facade.ts';
 import type { ConfiguredModules } from '../../policies/module-loader.ts';
 import type { Policy } from '../../policies/policy.ts';
 import { crash } from '../../route/crash.ts';
@@ -21,11 +19,14 @@ import { isSet, type RouteConfig, type RoutesConfig } from '../format/routes-con
 import type { LoadedRoutes } from '../load/load-routes.ts';
 import { bodyLimits, integrationTerms, upstreamTerms } from './call-terms.ts';
 import { type Called, CalledBuilder, takeOver } from './called.ts';
-import { type CallsParts, compileCalls, compositionOf } from './calls.ts';
-import { compileFacade, type FacadeParts } from './facades.ts';
+import type { CallsParts } from './calls.ts';
+import type { FacadeParts } from './facades.ts';
 import type { Host } from './host.ts';
 import { policyEnv } from './policy-env.ts';
 import { closeAll } from './retire.ts';
+import type * as thirdPartiesModule from './third-parties.ts';
+
+type ThirdParties = typeof thirdPartiesModule;
 
 /** What one configuration consists of while it serves. */
 export interface Service extends Called {
@@ -61,8 +62,9 @@ export async function compile(
   const { loaded, host, generation, previous } = parts;
   const { config } = loaded;
   const findings = new Findings();
-  const called = new CalledBuilder(config, host, previous, findings);
-  const built = await buildRoutes(parts, findings);
+  const thirdParties = callsThirdParties(config) ? await import('./third-parties.ts') : undefined;
+  const called = new CalledBuilder(config, host, previous, findings, thirdParties?.Integration);
+  const built = await buildRoutes(parts, findings, thirdParties);
   const fresh = called.fresh();
   if (findings.errors > 0) {
     await closeAll(
@@ -92,24 +94,33 @@ export async function compile(
 /** What a route consists of, before it is known what it calls. */
 interface RouteParts {
   readonly policies: readonly Policy[];
-  /** Of a route to an integration. */
+  readonly thirdParty: ThirdPartyParts | undefined;
+}
+
+/** Of a route to an integration, or with `calls`. */
+interface ThirdPartyParts {
+  readonly with: ThirdParties;
   readonly facade: FacadeParts | undefined;
-  /** Of a route with `calls`. */
   readonly calls: CallsParts | undefined;
 }
 
+function callsThirdParties({ integrations, routes }: RoutesConfig): boolean {
+  return integrations.size > 0 || [...routes.values()].some(({ core }) => core.calls !== undefined);
+}
+
 /** The parts of every route, in turns so that requests are served meanwhile. */
-async function buildRoutes(parts: CompileParts, findings: Findings): Promise<ReadonlyMap<RouteConfig, RouteParts>> {
-  const { config, schemas, texts } = parts.loaded;
-  const { host } = parts;
+async function buildRoutes(
+  parts: CompileParts,
+  findings: Findings,
+  thirdParties: ThirdParties | undefined,
+): Promise<ReadonlyMap<RouteConfig, RouteParts>> {
+  const { config } = parts.loaded;
   const built = new Map<RouteConfig, RouteParts>();
   let turn = performance.now();
   for (const entry of config.routes.values()) {
     const policies = await buildPolicies(parts, entry, findings);
-    const integration = config.integrations.get(entry.core.to ?? '');
-    const env = { entry, texts, schemas, host, findings };
-    const facade = integration && (await compileFacade(env, integration.settings));
-    built.set(entry, { policies, facade, calls: entry.core.calls && (await compileCalls(env)) });
+    const thirdParty = thirdParties && (await buildThirdParty(parts, entry, findings, thirdParties));
+    built.set(entry, { policies, thirdParty });
     if (performance.now() - turn > TURN_MS) {
       await nextTurn();
       turn = performance.now();
@@ -130,6 +141,18 @@ async function buildPolicies(
     if (policy !== undefined) policies.push(policy);
   }
   return policies;
+}
+
+async function buildThirdParty(
+  { loaded: { config, schemas, texts }, host }: CompileParts,
+  entry: RouteConfig,
+  findings: Findings,
+  thirdParties: ThirdParties,
+): Promise<ThirdPartyParts> {
+  const integration = config.integrations.get(entry.core.to ?? '');
+  const env = { entry, texts, schemas, host, findings };
+  const facade = integration && (await thirdParties.compileFacade(env, integration.settings));
+  return { with: thirdParties, facade, calls: entry.core.calls && (await thirdParties.compileCalls(env)) };
 }
 
 /** Of the files of the configuration and of the modules it uses. */
@@ -169,27 +192,36 @@ function assembleRoute(entry: RouteConfig, parts: RouteParts, called: CalledBuil
 /** What follows the last policy of a route. */
 function callOf(
   entry: RouteConfig,
-  { facade, calls }: RouteParts,
+  { thirdParty }: RouteParts,
   called: CalledBuilder,
   host: Host,
   websocket: TunnelLife | undefined,
 ): (x: Exchange) => void {
-  if (calls !== undefined) {
-    const composition = compositionOf(entry, calls, called, host, crashing(host));
-    return (x) => compose(x, composition);
-  }
   const to = entry.core.to ?? '';
-  const integration = called.integrations.get(to);
-  if (integration !== undefined && facade !== undefined) {
-    const terms = integrationTerms(entry, integration, called.breakerOf(entry, integration), host);
-    const whole = { ...facade, terms, crash: crashing(host) };
-    return (x) => callThirdParty(x, whole);
-  }
+  const thirdPartyCall = thirdParty && thirdPartyCallOf(entry, thirdParty, called, host);
+  if (thirdPartyCall !== undefined) return thirdPartyCall;
   const upstream = called.upstreams.get(to);
   if (upstream === undefined) throw new Error(`route ${entry.name} was checked, but calls nothing`);
   const terms = upstreamTerms(entry, upstream, called.breakerOf(entry, upstream), host);
   if (websocket === undefined) return (x) => forward(x, terms);
   return (x) => (x.upgrading ? openWebSocket(x, terms, websocket) : forward(x, terms));
+}
+
+function thirdPartyCallOf(
+  entry: RouteConfig,
+  { with: { callThirdParty, compose, compositionOf }, facade, calls }: ThirdPartyParts,
+  called: CalledBuilder,
+  host: Host,
+): ((x: Exchange) => void) | undefined {
+  if (calls !== undefined) {
+    const composition = compositionOf(entry, calls, called, host, crashing(host));
+    return (x) => compose(x, composition);
+  }
+  const integration = called.integrations.get(entry.core.to ?? '');
+  if (integration === undefined || facade === undefined) return undefined;
+  const terms = integrationTerms(entry, integration, called.breakerOf(entry, integration), host);
+  const whole = { ...facade, terms, crash: crashing(host) };
+  return (x) => callThirdParty(x, whole);
 }
 
 function crashing({ recorder }: Host): (x: Exchange, error: unknown) => void {
