@@ -37,7 +37,6 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
   /** Status that the attempt under way was answered with; 0 without an answer. */
   #status = 0;
   #credentialsError: CredentialsError | undefined = undefined;
-  #begunAt = 0;
 
   /**
    * @param statusOf what an answer counts as: a fault of the caller's may come with the status of an outage.
@@ -66,7 +65,6 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
 
   start(): void {
     this.x.upstream = this.terms.integration.name;
-    this.#begunAt = performance.now();
     this.begin();
   }
 
@@ -95,7 +93,7 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
   refused(why: PaceRefusal, retryAfterS: number): void {
     const { x, terms } = this;
     this.end();
-    this.#waited();
+    this.waited(performance.now());
     const { name } = terms.integration;
     const problem =
       why === 'queue_full'
@@ -128,7 +126,6 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
 
   protected override failed(failure: CallFailure): void {
     const { x, terms } = this;
-    this.#waited();
     this.#leave();
     // Only an attempt that waits for its credentials stands in line.
     const error = failure.kind === 'busy' ? NO_TOKEN_IN_TIME : this.#credentialsError;
@@ -154,7 +151,6 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
     this.#status = status;
     if (!this.head(this.#statusOf(answer), () => retryAfterMs(headers.get('retry-after') ?? '') ?? 0)) return;
     this.end();
-    this.#waited();
     this.#leave();
     this.#answered(answer);
   }
@@ -170,10 +166,6 @@ export class IntegrationCall extends Call<IntegrationTerms> implements Waiter {
   #leave(): void {
     this.#pacer?.leave(this);
     this.released();
-  }
-
-  #waited(): void {
-    this.x.upstreamMs = performance.now() - this.#begunAt;
   }
 }
 

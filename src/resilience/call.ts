@@ -79,6 +79,7 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
   #phase = IDLE;
   #retriesLeft: number;
   #pass: Pass | undefined = undefined;
+  #begunAt = 0;
   #attemptAt = 0;
   #wakeAt = 0;
   /** When a byte of the answer last moved. */
@@ -119,20 +120,23 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
 
   /** Makes the first attempt. */
   protected begin(): void {
+    const now = performance.now();
+    this.#begunAt = now;
     this.terms.budget.request();
-    this.#try(false);
+    this.#try(false, now);
   }
 
   /** The attempt that waited to be made is made. */
   protected proceed(): void {
-    if (this.#phase === TURN) this.#attemptNow(this.#unreached);
+    if (this.#phase === TURN) this.#attemptNow(this.#unreached, performance.now());
   }
 
   /** The answer was of no use for a reason that is mended now: another attempt, which is no retry. */
   protected again(): void {
-    this.#over('ok', performance.now(), '');
+    const now = performance.now();
+    this.#over('ok', now, '');
     this.released();
-    this.#try(false);
+    this.#try(false, now);
   }
 
   /** The call is over, well or not: stops the clock. Idempotent. */
@@ -170,10 +174,16 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
       return false;
     }
     if (this.#retrying) this.#retried(result === 'ok' ? 'success' : 'failed');
+    this.waited(now);
     this.#phase = STREAMING;
     this.#movedAt = now;
     this.#arm(now);
     return true;
+  }
+
+  /** The answer has begun, or there is none: so long has the exchange waited for others. */
+  protected waited(now: number): void {
+    this.x.upstreamMs = now - this.#begunAt;
   }
 
   /** The last byte of the request has come: from here on it is the target's turn. */
@@ -201,7 +211,7 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
   /** Nothing was sent: another target may have it at once, whatever the method; without one the failure is final. */
   #failOver(failure: CallFailure): void {
     if (this.terms.retries === 0 || !this.terms.retryOn.has('connect')) return this.#fail(failure);
-    this.#try(true);
+    this.#try(true, performance.now());
   }
 
   #over(result: AttemptResult, now: number, why: string): void {
@@ -225,14 +235,14 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
   }
 
   /** @param failingOver the last attempt got no connection, and nothing of it was sent. */
-  #try(failingOver: boolean): void {
+  #try(failingOver: boolean, now: number): void {
     this.#phase = TURN;
     this.#unreached = failingOver;
-    if (this.ready()) return this.#attemptNow(failingOver);
-    if (this.#phase === TURN) this.#arm(performance.now());
+    if (this.ready()) return this.#attemptNow(failingOver, now);
+    if (this.#phase === TURN) this.#arm(now);
   }
 
-  #attemptNow(failingOver: boolean): void {
+  #attemptNow(failingOver: boolean, now: number): void {
     const { breaker } = this.terms;
     if (breaker !== undefined) {
       this.#pass = breaker.tryEnter();
@@ -251,7 +261,6 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
     x.attempts += 1;
     this.#attempt = attempt;
     this.#phase = ATTEMPT;
-    const now = performance.now();
     this.#attemptAt = now;
     this.#arm(now);
     attempt.send();
@@ -292,6 +301,7 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
 
   #fail(failure: CallFailure): void {
     if (this.#retrying) this.#retried('failed');
+    this.waited(performance.now());
     this.end();
     this.failed(failure);
   }
@@ -343,7 +353,7 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
     const now = performance.now();
     if (this.#dueAt(now) - now > 1) return this.#arm(now);
     if (this.#phase === BACKOFF)
-      return now < this.#deadline(now) ? this.#try(false) : this.#fail(this.#dueFailure(now));
+      return now < this.#deadline(now) ? this.#try(false, now) : this.#fail(this.#dueFailure(now));
     if (this.#phase === ATTEMPT) return this.#timedOut(now);
     if (this.#phase === TURN) return this.#fail(this.#dueFailure(now));
     this.#cut(now);

@@ -24,7 +24,6 @@ export abstract class TargetCall extends Call<UpstreamTerms> implements AttemptL
   #admitted = false;
   /** Where this call counts as pending. */
   #place: Target | undefined = undefined;
-  #begunAt = 0;
 
   /** An attempt at this target with these flat header pairs; `path` has the target's own before it. */
   protected abstract attemptAt(target: Target, path: string, headers: string[]): Attempt;
@@ -34,7 +33,6 @@ export abstract class TargetCall extends Call<UpstreamTerms> implements AttemptL
     this.x.upstream = upstream.name;
     if (!upstream.enter()) return this.failed({ kind: 'busy' });
     this.#admitted = true;
-    this.#begunAt = performance.now();
     this.begin();
   }
 
@@ -81,7 +79,6 @@ export abstract class TargetCall extends Call<UpstreamTerms> implements AttemptL
   }
 
   protected override failed(failure: CallFailure): void {
-    this.#waited();
     answerFailure(this.x, failure, this.terms);
   }
 
@@ -89,14 +86,9 @@ export abstract class TargetCall extends Call<UpstreamTerms> implements AttemptL
   protected answered(status: number, headers: string[]): boolean {
     const { x } = this;
     if (!this.head(status, () => retryAfterMs(fieldOf(headers, 'retry-after') ?? '') ?? 0)) return false;
-    this.#waited();
     x.status = status;
     x.responseHeaders = headers;
     return true;
-  }
-
-  #waited(): void {
-    this.x.upstreamMs = performance.now() - this.#begunAt;
   }
 
   onHead(status: number, raw: RawHeaders, parsed: ParsedHeaders): boolean {
