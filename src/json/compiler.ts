@@ -17,6 +17,9 @@ import { isRecord, walkSchema } from './walk.ts';
 export class SchemaCompiler {
   readonly #previous: ReadonlyMap<string, CompiledSchema>;
   readonly #compiled = new Map<string, CompiledSchema>();
+  /** Texts of documents that were found sound before, that name no others and of which nothing is to be said. */
+  readonly #knownPlain: ReadonlySet<string>;
+  readonly #plain = new Set<string>();
   readonly #pending = new Map<string, Promise<CompiledSchema | undefined>>();
   readonly #reads = new Map<string, Promise<SchemaDocument | DocumentFault | string>>();
   readonly #surveys = new Map<string, Survey>();
@@ -27,6 +30,7 @@ export class SchemaCompiler {
   /** `previous`: the compiler of the snapshot in service, whose schemas are taken over where they are unchanged. */
   constructor(previous?: SchemaCompiler) {
     this.#previous = previous === undefined ? new Map() : previous.#compiled;
+    this.#knownPlain = previous === undefined ? new Set() : previous.#plain;
   }
 
   /** Every schema file asked for, also those that could not be read: what to watch. Absolute paths. */
@@ -47,7 +51,7 @@ export class SchemaCompiler {
     const key = JSON.stringify([reading, ...documents.map(({ uri, text }) => [uri, text])]);
     let pending = this.#pending.get(key);
     if (pending === undefined) {
-      pending = this.#compileOnce(key, documents, reading, report);
+      pending = this.#compileOnce(documents, reading, report);
       this.#pending.set(key, pending);
     }
     return pending;
@@ -61,18 +65,18 @@ export class SchemaCompiler {
   }
 
   async #compileOnce(
-    key: string,
     documents: readonly SchemaDocument[],
     reading: Reading,
     report: ReportAt,
   ): Promise<CompiledSchema | undefined> {
-    let compiled = this.#previous.get(key);
+    const same = contentKey(documents, reading);
+    let compiled = this.#compiled.get(same) ?? this.#previous.get(same);
     if (compiled === undefined) {
       // Compiling takes a millisecond or more each: requests go in between while a reload compiles many.
       await nextTurn();
       compiled = this.#build(documents, reading, report);
     }
-    if (compiled !== undefined) this.#compiled.set(key, compiled);
+    if (compiled !== undefined) this.#compiled.set(same, compiled);
     return compiled;
   }
 
@@ -127,8 +131,15 @@ export class SchemaCompiler {
   #survey(document: SchemaDocument, report: ReportAt): Survey {
     const known = this.#surveys.get(document.uri);
     if (known !== undefined) return known;
+    const made = this.#knownPlain.has(document.text) ? PLAIN : this.#surveyAnew(document, report);
+    if (made.sound && made.references.size === 0 && made.unknownFormats.length === 0) this.#plain.add(document.text);
+    this.#surveys.set(document.uri, made);
+    return made;
+  }
+
+  #surveyAnew(document: SchemaDocument, report: ReportAt): Survey {
     const engine = this.#engine('exact', true);
-    let made = survey(document, vocabularyOf(engine), report);
+    const made = survey(document, vocabularyOf(engine), report);
     if (made.sound && engine.validateSchema(document.schema) !== true) {
       for (const { pointer, ...said } of schemaErrors(engine.errors ?? [], document.schema).slice(
         0,
@@ -136,9 +147,8 @@ export class SchemaCompiler {
       )) {
         report({ path: [], code: 'schema-invalid', ...said }, document.place(pointer));
       }
-      made = { ...made, sound: false };
+      return { ...made, sound: false };
     }
-    this.#surveys.set(document.uri, made);
     return made;
   }
 
@@ -166,6 +176,14 @@ export class SchemaCompiler {
     }
     return engine;
   }
+}
+
+const PLAIN: Survey = { references: new Map(), unknownFormats: [], sound: true };
+
+/** Where a schema stands matters only to one that names others. */
+function contentKey(documents: readonly SchemaDocument[], reading: Reading): string {
+  const named = documents.length > 1;
+  return JSON.stringify([reading, ...documents.map(({ uri, text }) => (named ? [uri, text] : text))]);
 }
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';

@@ -53,7 +53,7 @@ export class PathNode<T> {
     return next;
   }
 
-  /** Routes that could both win, beyond those that `add` returned. */
+  /** Routes that end here, or go on from here, and could both win: beyond those that `add` returned. */
   *conflicts(): Generator<Conflict> {
     if (this.end !== undefined) yield* this.end.conflicts();
     if (this.rest !== undefined) yield* this.rest.conflicts();
@@ -61,7 +61,12 @@ export class PathNode<T> {
       const conflict = firstMeeting(a, b);
       if (conflict !== undefined) yield conflict;
     }
-    for (const child of this.#children()) yield* child.conflicts();
+  }
+
+  /** This one and all below it. */
+  *places(): Generator<PathNode<T>> {
+    yield this;
+    for (const child of this.#children()) yield* child.places();
   }
 
   *#children(): Generator<PathNode<T>> {

@@ -108,6 +108,11 @@ export class Pipeline implements Unwinding {
     }
   }
 
+  /** Whether a policy holds something that is to be closed. */
+  get closes(): boolean {
+    return this.#policies.some((policy) => policy.close !== undefined);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#policies.map(async (policy) => policy.close?.()));
   }

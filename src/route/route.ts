@@ -54,6 +54,11 @@ export class Route implements RouteInfo {
     this.#pipeline.enter(x);
   }
 
+  /** Whether there is anything to close; on most routes there is not. */
+  get closes(): boolean {
+    return this.#pipeline.closes;
+  }
+
   close(): Promise<void> {
     return this.#pipeline.close();
   }

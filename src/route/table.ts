@@ -70,14 +70,20 @@ export class MatchTable<T> {
     const table = new MatchTable<T>();
     const conflicts: Conflict[] = [];
     for (const entry of entries) {
-      const rival = table.#add(entry);
+      const rival = table.add(entry);
       if (rival !== undefined) conflicts.push({ a: rival.name, b: entry.name });
     }
-    for (const root of [table.#anyHost, ...table.#hosts.values()]) conflicts.push(...root.conflicts());
+    for (const place of table.places()) conflicts.push(...place.conflicts());
     return { table, conflicts };
   }
 
-  #add(entry: MatchEntry<T>): MatchEntry<T> | undefined {
+  /** The places of the path tree: each tells of the conflicts there that {@link add} did not. */
+  *places(): Generator<{ conflicts(): Iterable<Conflict> }> {
+    for (const root of [this.#anyHost, ...this.#hosts.values()]) yield* root.places();
+  }
+
+  /** Adds a route while nothing is looked up yet; returns the one that would win exactly when it would. */
+  add(entry: MatchEntry<T>): MatchEntry<T> | undefined {
     const { host, pattern } = entry.match;
     let root = host === undefined ? this.#anyHost : this.#hosts.get(host);
     if (root === undefined) {

@@ -24,6 +24,21 @@ export function* leaves(
   else for (const [name, value] of setting.entries) yield* leaves(value, [...path, name]);
 }
 
+/**
+ * The leaves below `setting` that are not below any of `seen`, to which its parts are added: what many share is told once.
+ */
+export function unseenLeaves(setting: Setting, seen: Set<Setting>, found: LeafSetting[] = []): readonly LeafSetting[] {
+  if (setting.kind === 'leaf') {
+    found.push(setting);
+  } else if (!seen.has(setting)) {
+    seen.add(setting);
+    for (const part of setting.kind === 'list' ? setting.items : setting.entries.values()) {
+      unseenLeaves(part, seen, found);
+    }
+  }
+  return found;
+}
+
 /** The setting at `path` below `setting`, or the nearest one above it when there is nothing there. */
 export function nearest(setting: Setting, path: readonly (string | number)[]): Setting {
   let found = setting;

@@ -70,6 +70,30 @@ describe('SchemaCompiler', () => {
     assert.equal(changed?.accepts('text'), true);
   });
 
+  it('takes over a schema that stands elsewhere now', async () => {
+    const inPlace = (line: number, schema: object): SchemaSource => {
+      const at = { file: join(folder, 'routes.yaml'), line, column: 11, length: 4 };
+      return { kind: 'inline', reading: 'exact', schema, file: at.file, at, places: new Map([['', at]]) };
+    };
+    const compiler = new SchemaCompiler();
+    const first = (await compile(inPlace(7, { type: 'integer' }), compiler)).schema;
+    assert.ok(first);
+    const next = new SchemaCompiler(compiler);
+    assert.equal((await compile(inPlace(9, { type: 'integer' }), next)).schema, first);
+    const other = (await compile(inPlace(7, { type: 'string' }), next)).schema;
+    assert.equal(other?.accepts('text'), true);
+    const broken = { properties: { a: { $ref: '#/$defs/none' } } };
+    for (const line of [3, 5]) {
+      const { found } = await compile(inPlace(line, broken), next);
+      assert.match(found.join(), new RegExp(`^routes.yaml:${line}:11 error: the schema cannot be used`));
+    }
+    const doubtful = { format: 'sku' };
+    const last = new SchemaCompiler(next);
+    for (const schemas of [next, last]) {
+      assert.match((await compile(inPlace(8, doubtful), schemas)).found.join(), /the format "sku" is not known/);
+    }
+  });
+
   it('reports a file that is missing, malformed or no schema, where it can be seen', async () => {
     const missing: SchemaSource = { ...(await write('x.json', 'true')), kind: 'file', path: join(folder, 'none.json') };
     assert.deepEqual((await compile(missing)).found, [

@@ -14,6 +14,7 @@ import {
   settingAt,
 } from '../format/routes-config.ts';
 import type { Names } from '../load/assemble.ts';
+import type { Turns } from '../load/turns.ts';
 import type { Findings } from './finding.ts';
 
 /**
@@ -21,7 +22,13 @@ import type { Findings } from './finding.ts';
  *
  * @param root the file as it was read, for the little that can be said of routes that are not sound
  */
-export function checkCalled(config: RoutesConfig, root: Node, names: Names, findings: Findings): void {
+export async function checkCalled(
+  config: RoutesConfig,
+  root: Node,
+  names: Names,
+  findings: Findings,
+  turns: Turns,
+): Promise<void> {
   const upstreams = names.get('upstreams') ?? NO_NAMES;
   const integrations = names.get('integrations') ?? NO_NAMES;
   checkNames(upstreams, integrations, findings);
@@ -32,6 +39,7 @@ export function checkCalled(config: RoutesConfig, root: Node, names: Names, find
     checkKind(route, answers, findings);
     checkAnswer(route, answers, findings);
     checkAccounts(route, config, findings);
+    if (turns.isOver) await turns.rest();
   }
   for (const { key, value } of entriesOf(entryOf(root, 'routes'))) {
     const to = config.routes.has(key) ? undefined : entryOf(value, 'to');

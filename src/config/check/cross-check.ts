@@ -7,6 +7,7 @@ import type { Node, Place } from '../../schema/node.ts';
 import { didYouMean } from '../../schema/suggest.ts';
 import { isAuthenticated, isSet, placeOf, type RouteConfig, type RoutesConfig } from '../format/routes-config.ts';
 import type { Names } from '../load/assemble.ts';
+import type { Turns } from '../load/turns.ts';
 import { checkCalled } from './check-calls.ts';
 import type { Findings } from './finding.ts';
 
@@ -15,39 +16,51 @@ import type { Findings } from './finding.ts';
  *
  * @param root the file as it was read, for the little that can be said of routes that are not sound
  */
-export function crossCheck(config: RoutesConfig, root: Node, names: Names, findings: Findings): void {
+export async function crossCheck(
+  config: RoutesConfig,
+  root: Node,
+  names: Names,
+  findings: Findings,
+  turns: Turns,
+): Promise<void> {
   const declared = (section: string) => names.get(section) ?? NO_NAMES;
-  checkConflicts(config, findings);
+  await checkConflicts(config, findings, turns);
   for (const route of config.routes.values()) {
     checkExclusions(route, findings);
     checkFallback(route, findings);
     checkWebSocket(route, findings);
+    if (turns.isOver) await turns.rest();
   }
-  checkCalled(config, root, names, findings);
+  await checkCalled(config, root, names, findings, turns);
   checkOverrides(config, declared('routes'), findings);
 }
 
 const NO_NAMES: ReadonlyMap<string, Place> = new Map();
 
-function checkConflicts(config: RoutesConfig, findings: Findings): void {
-  const entries = Array.from(config.routes.values(), (route) => ({
-    name: route.name,
-    match: route.core.match,
-    value: route,
-  }));
-  for (const conflict of MatchTable.build(entries).conflicts) {
-    const [a, b] = [config.routes.get(conflict.a), config.routes.get(conflict.b)];
-    if (a === undefined || b === undefined) continue;
-    const other = placeOf(a, ['match']);
-    const where = `${relative('', other.file) || other.file}:${other.line}`;
-    const message = `"${b.name}" and "${a.name}" (${where}) could both win a request, and neither is more specific`;
-    findings.add(
-      placeOf(b, ['match']),
-      'match-conflict',
-      message,
-      'give one a literal segment, another method or a condition',
-    );
+async function checkConflicts(config: RoutesConfig, findings: Findings, turns: Turns): Promise<void> {
+  const table = new MatchTable<RouteConfig>();
+  for (const route of config.routes.values()) {
+    const rival = table.add({ name: route.name, match: route.core.match, value: route });
+    if (rival !== undefined) reportConflict(rival.value, route, findings);
+    if (turns.isOver) await turns.rest();
   }
+  for (const place of table.places()) {
+    for (const { a, b } of place.conflicts()) reportConflict(config.routes.get(a), config.routes.get(b), findings);
+    if (turns.isOver) await turns.rest();
+  }
+}
+
+function reportConflict(a: RouteConfig | undefined, b: RouteConfig | undefined, findings: Findings): void {
+  if (a === undefined || b === undefined) return;
+  const other = placeOf(a, ['match']);
+  const where = `${relative('', other.file) || other.file}:${other.line}`;
+  const message = `"${b.name}" and "${a.name}" (${where}) could both win a request, and neither is more specific`;
+  findings.add(
+    placeOf(b, ['match']),
+    'match-conflict',
+    message,
+    'give one a literal segment, another method or a condition',
+  );
 }
 
 function checkExclusions(route: RouteConfig, findings: Findings): void {

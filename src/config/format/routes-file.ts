@@ -10,6 +10,22 @@ import { tenantsSchema } from './tenants.ts';
 /** Top-level names that later versions give a meaning to. */
 const RESERVED = ['include', 'tests'];
 
+/** What holds entries by name, thousands of them perhaps: any part of one may be read by itself. */
+export const sections: Readonly<Record<string, s.Schema<unknown>>> = {
+  plans: sound(plansSchema),
+  tenants: sound(tenantsSchema),
+  upstreams: s.record(sound(s.partial(upstreamSchema)), { doc: 'Own services', key: NAME, default: {} }),
+  integrations: s.record(sound(s.partial(integrationSchema)), {
+    doc: 'APIs of third parties',
+    key: NAME,
+    default: {},
+  }),
+  routes: s.record(sound(writtenRouteSchema), {
+    doc: 'Which requests go where, and under which policies',
+    key: NAME,
+  }),
+};
+
 /** All of routes.yaml. Layers (`defaults`, upstreams, routes) are read in part here and completed once they are merged. */
 export const routesFile = s.object(
   {
@@ -20,18 +36,7 @@ export const routesFile = s.object(
       json: { const: 1 },
     }),
     defaults: s.optional(sound(defaultsSchema)),
-    plans: sound(plansSchema),
-    tenants: sound(tenantsSchema),
-    upstreams: s.record(sound(s.partial(upstreamSchema)), { doc: 'Own services', key: NAME, default: {} }),
-    integrations: s.record(sound(s.partial(integrationSchema)), {
-      doc: 'APIs of third parties',
-      key: NAME,
-      default: {},
-    }),
-    routes: s.record(sound(writtenRouteSchema), {
-      doc: 'Which requests go where, and under which policies',
-      key: NAME,
-    }),
+    ...sections,
   },
   { doc: 'Routes, policies and tenants of Sluice', name: 'routes file', reserved: RESERVED },
 );

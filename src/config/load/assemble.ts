@@ -22,12 +22,19 @@ import type {
 import { tenantsSchema } from '../format/tenants.ts';
 import { entriesOf, layerCalled, layerRoute } from './layers.ts';
 import { addIssues, sound } from './report.ts';
+import type { Turns } from './turns.ts';
 
 /** The names that a routes file declares and where, by section, whether or not what they stand for is sound. */
 export type Names = ReadonlyMap<string, ReadonlyMap<string, Place>>;
 
 /** Everything in `tree` that is sound; what is not has findings by the time this returns. */
-export function assemble(file: string, tree: MapSetting, names: Names, findings: Findings): RoutesConfig {
+export async function assemble(
+  file: string,
+  tree: MapSetting,
+  names: Names,
+  findings: Findings,
+  turns: Turns,
+): Promise<RoutesConfig> {
   const plans = decodeSection('plans', plansSchema, tree, names);
   const tenants = decodeSection('tenants', tenantsSchema, tree, names);
   const defaults = tree.entries.get('defaults');
@@ -49,6 +56,7 @@ export function assemble(file: string, tree: MapSetting, names: Names, findings:
     const layersTo = (to: string) => layerRoute(defaults, called.get(to), own.tree);
     const entry = completed(own, layersTo(textOf(own.tree.entries.get('to'))), routeSchema, routeFindings);
     if (entry !== undefined) routes.set(own.name, decodeRoute(entry, own.tree, layersTo, findings));
+    if (turns.isOver) await turns.rest();
   }
   const { table, issues } = buildTenants(settingsOf(plans), settingsOf(tenants));
   for (const issue of issues) reportTenantIssue(issue, plans, tenants, names, findings);

@@ -10,10 +10,12 @@ import { type Finding, Findings } from '../check/finding.ts';
 import { checkSchemas } from '../check/schemas.ts';
 import { type SecretHolder, withoutSecrets } from '../check/secret-text.ts';
 import type { RoutesConfig } from '../format/routes-config.ts';
-import { routesFile } from '../format/routes-file.ts';
 import { type Environment, readSource } from '../read/read-source.ts';
+import { readOnThread } from '../read/reading-thread.ts';
 import { assemble, type Names } from './assemble.ts';
+import { normalise } from './normalise.ts';
 import { TextFiles } from './text-files.ts';
+import { ONE_TURN, type Turns } from './turns.ts';
 
 /** What was read. */
 export interface LoadedRoutes {
@@ -33,21 +35,30 @@ export interface LoadedRoutes {
   conceal(findings: readonly Finding[]): readonly Finding[];
 }
 
+/** A process that serves while it loads. */
+export interface Beside {
+  readonly turns: Turns;
+  /** Those of the configuration in service; what has not changed is taken over. */
+  readonly schemas: SchemaCompiler | undefined;
+}
+
 /**
  * Reads and checks a routes file.
  *
  * @param file as the user names it: findings name it the same way
  * @param env what `${env:…}` refers to
- * @param previous the schemas of the load before this one
+ * @param beside what a process that serves meanwhile says: the turns it leaves, and the schemas that it has
  */
-export async function loadRoutes(file: string, env: Environment, previous?: SchemaCompiler): Promise<LoadedRoutes> {
-  const source = await readSource(file, env);
+export async function loadRoutes(file: string, env: Environment, beside?: Beside): Promise<LoadedRoutes> {
+  const turns = beside?.turns ?? ONE_TURN;
+  // Starting a thread takes longer than reading most files: who waits for nothing else reads here.
+  const source = await (beside === undefined ? readSource(file, env) : readOnThread(file, env, turns));
   const findings = new Findings();
   for (const finding of source.findings) findings.push(finding);
-  const config = source.root && build(file, source.root, findings);
-  const schemas = new SchemaCompiler(previous);
-  if (config !== undefined) await checkSchemas(config, schemas, findings);
-  const texts = await TextFiles.read(config, { file, text: source.text }, findings);
+  const config = source.root && (await build(file, source.root, findings, turns));
+  const schemas = new SchemaCompiler(beside?.schemas);
+  if (config !== undefined) await checkSchemas(config, schemas, findings, turns);
+  const texts = await TextFiles.read(config, { file, text: source.text }, findings, turns);
   const files = new Set([...source.files.map((each) => resolve(each)), ...schemas.files, ...texts.files]);
   const holder: SecretHolder = { file, text: source.text, secrets: source.secrets };
   const conceal = (found: readonly Finding[]) => withoutSecrets(found, holder);
@@ -63,12 +74,12 @@ export async function loadRoutes(file: string, env: Environment, previous?: Sche
 }
 
 /** What is sound of the configuration; undefined when there is not even the shape of one. */
-function build(file: string, root: Node, findings: Findings): RoutesConfig | undefined {
-  const tree = routesFile.normalise(root, withoutConsequences(findings));
+async function build(file: string, root: Node, findings: Findings, turns: Turns): Promise<RoutesConfig | undefined> {
+  const tree = await normalise(root, withoutConsequences(findings), turns);
   if (tree?.kind !== 'map') return undefined;
   const names = namesOf(root);
-  const config = assemble(file, tree, names, findings);
-  crossCheck(config, root, names, findings);
+  const config = await assemble(file, tree, names, findings, turns);
+  await crossCheck(config, root, names, findings, turns);
   return config;
 }
 

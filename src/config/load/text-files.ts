@@ -1,12 +1,13 @@
 // The files that mappings and XML templates stand in, read once for each load, and where in them something is.
 import { readFile } from 'node:fs/promises';
-import type { Place } from '../../schema/schema.ts';
-import { leaves } from '../../schema/settings.ts';
+import type { Place, Setting } from '../../schema/schema.ts';
+import { unseenLeaves } from '../../schema/settings.ts';
 import { type TextSource, textSourceOf } from '../../schema/text.ts';
 import type { Findings } from '../check/finding.ts';
 import type { RoutesConfig } from '../format/routes-config.ts';
 import { Source } from '../read/source.ts';
 import { whyUnreadable } from '../read/unreadable.ts';
+import type { Turns } from './turns.ts';
 
 const LARGEST_BYTES = 1_048_576;
 
@@ -31,11 +32,12 @@ export class TextFiles {
     config: RoutesConfig | undefined,
     { file, text }: { readonly file: string; readonly text: string },
     findings: Findings,
+    turns: Turns,
   ): Promise<TextFiles> {
     const files = new Map<string, Source | undefined>();
     const faults = new Map<string, string>();
     // A setting of `defaults` is that of many routes.
-    for (const source of new Set(config && sourcesOf(config))) {
+    for (const source of config === undefined ? [] : await sourcesOf(config, turns)) {
       if (source.kind === 'inline') continue;
       const { path, at } = source;
       if (!files.has(path)) {
@@ -95,13 +97,17 @@ function placeAsWritten(text: string, at: Place, offset: number, written: Source
   return { file: at.file, line: isOneLine ? at.line : at.line + line, column: from + column, length: 1 };
 }
 
-function* sourcesOf(config: RoutesConfig): Generator<TextSource> {
+async function sourcesOf(config: RoutesConfig, turns: Turns): Promise<ReadonlySet<TextSource>> {
+  const sources = new Set<TextSource>();
+  const seen = new Set<Setting>();
   for (const { tree } of config.routes.values()) {
-    for (const [, leaf] of leaves(tree)) {
+    for (const leaf of unseenLeaves(tree, seen)) {
       const source = textSourceOf(leaf);
-      if (source !== undefined) yield source;
+      if (source !== undefined) sources.add(source);
     }
+    if (turns.isOver) await turns.rest();
   }
+  return sources;
 }
 
 async function readText(path: string): Promise<{ readonly text: string } | { readonly fault: string }> {

@@ -1,7 +1,7 @@
 // What a reload changes, by name: said in the log and the status, because a file cut short may still be a valid one.
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Setting } from '../../schema/node.ts';
 import type { Entry, RoutesConfig } from '../format/routes-config.ts';
+import type { Turns } from '../load/turns.ts';
 
 const KINDS = ['routes', 'tenants', 'upstreams', 'integrations', 'plans'] as const;
 type Kind = (typeof KINDS)[number];
@@ -22,11 +22,9 @@ export interface Changes {
 }
 
 const NAMES_MAX = 20;
-/** Longest that comparing holds up the requests being served. */
-const TURN_MS = 5;
 
 /** Compares effective settings, wherever they stand in the file; what their schemas, mappings and modules say is not looked at. */
-export async function changesBetween(before: RoutesConfig, after: RoutesConfig): Promise<Changes> {
+export async function changesBetween(before: RoutesConfig, after: RoutesConfig, turns: Turns): Promise<Changes> {
   const added: Partial<Record<Kind, Names>> = {};
   const removed: Partial<Record<Kind, Names>> = {};
   const changed: Partial<Record<Kind, Names>> = {};
@@ -43,7 +41,7 @@ export async function changesBetween(before: RoutesConfig, after: RoutesConfig):
       kind,
       [...old.keys()].filter((name) => !now.has(name)),
     );
-    note(changed, kind, await changedNames(old, now));
+    note(changed, kind, await changedNames(old, now, turns));
   }
   return { added, removed, changed };
 }
@@ -57,15 +55,13 @@ export function takesAway({ removed }: Changes): boolean {
 async function changedNames(
   before: ReadonlyMap<string, Entry>,
   after: ReadonlyMap<string, Entry>,
+  turns: Turns,
 ): Promise<readonly string[]> {
   const names: string[] = [];
-  let turn = performance.now();
   for (const [name, { tree }] of after) {
     const old = before.get(name);
     if (old !== undefined && !isSame(old.tree, tree)) names.push(name);
-    if (performance.now() - turn < TURN_MS) continue;
-    await nextTurn();
-    turn = performance.now();
+    if (turns.isOver) await turns.rest();
   }
   return names;
 }

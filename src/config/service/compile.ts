@@ -1,7 +1,6 @@
 // A checked configuration → a snapshot that can serve: upstreams, breakers, policies and the match table, built off the path
 // of requests. Nothing of what is in service changes before `Candidate.commit`.
 import { createHash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Exchange } from '../../exchange/exchange.ts';
 import { HeaderKinds } from '../../exchange/header-kinds.ts';
 import type { ConfiguredModules } from '../../policies/module-loader.ts';
@@ -17,6 +16,7 @@ import { openWebSocket } from '../../upstream/websocket.ts';
 import { type Finding, Findings } from '../check/finding.ts';
 import { isSet, type RouteConfig, type RoutesConfig } from '../format/routes-config.ts';
 import type { LoadedRoutes } from '../load/load-routes.ts';
+import type { Turns } from '../load/turns.ts';
 import { bodyLimits, integrationTerms, upstreamTerms } from './call-terms.ts';
 import { type Called, CalledBuilder, takeOver } from './called.ts';
 import type { CallsParts } from './calls.ts';
@@ -50,16 +50,14 @@ export interface CompileParts {
   readonly generation: number;
   /** What serves now. */
   readonly previous: Service | undefined;
+  readonly turns: Turns;
 }
-
-/** Longest that building routes holds up the requests being served. */
-const TURN_MS = 5;
 
 /** Builds a candidate; without one, `findings` say why. */
 export async function compile(
   parts: CompileParts,
 ): Promise<{ readonly candidate?: Candidate; readonly findings: readonly Finding[] }> {
-  const { loaded, host, generation, previous } = parts;
+  const { loaded, host, generation, previous, turns } = parts;
   const { config } = loaded;
   const findings = new Findings();
   const thirdParties = callsThirdParties(config) ? await import('./third-parties.ts') : undefined;
@@ -75,10 +73,16 @@ export async function compile(
     return { findings: loaded.conceal(findings.all) };
   }
   const routes = new Map<string, Route>();
-  for (const [entry, route] of built) routes.set(entry.name, assembleRoute(entry, route, called, host));
+  const table = new MatchTable<Route>();
+  for (const [entry, route] of built) {
+    const value = assembleRoute(entry, route, called, host);
+    routes.set(entry.name, value);
+    table.add({ name: entry.name, match: entry.core.match, value });
+    if (turns.isOver) await turns.rest();
+  }
   const snapshot = new Snapshot({
     hash: contentHash(loaded.hash, parts.modules),
-    table: matchTable(config, routes),
+    table,
     routes,
     tenants: config.tenantTable,
     kinds: new HeaderKinds(tenantHeaderNames(config)),
@@ -116,15 +120,11 @@ async function buildRoutes(
 ): Promise<ReadonlyMap<RouteConfig, RouteParts>> {
   const { config } = parts.loaded;
   const built = new Map<RouteConfig, RouteParts>();
-  let turn = performance.now();
   for (const entry of config.routes.values()) {
     const policies = await buildPolicies(parts, entry, findings);
     const thirdParty = thirdParties && (await buildThirdParty(parts, entry, findings, thirdParties));
     built.set(entry, { policies, thirdParty });
-    if (performance.now() - turn > TURN_MS) {
-      await nextTurn();
-      turn = performance.now();
-    }
+    if (parts.turns.isOver) await parts.turns.rest();
   }
   return built;
 }
@@ -137,7 +137,8 @@ async function buildPolicies(
   const policies: Policy[] = [];
   for (const configured of entry.policies) {
     const env = policyEnv({ config, entry, host, generation, schemas, modules, findings }, configured.name);
-    const policy = await configured.create(env);
+    const made = configured.create(env);
+    const policy = made instanceof Promise ? await made : made;
     if (policy !== undefined) policies.push(policy);
   }
   return policies;
@@ -226,15 +227,6 @@ function thirdPartyCallOf(
 
 function crashing({ recorder }: Host): (x: Exchange, error: unknown) => void {
   return (x, error) => crash(x, error, recorder.crash);
-}
-
-function matchTable(config: RoutesConfig, routes: ReadonlyMap<string, Route>): MatchTable<Route> {
-  const entries = Array.from(routes, ([name, value]) => {
-    const entry = config.routes.get(name);
-    if (entry === undefined) throw new Error(`route ${name} was compiled but never configured`);
-    return { name, match: entry.core.match, value };
-  });
-  return MatchTable.build(entries).table;
 }
 
 /** Headers that tenants add: nobody else may say them. */

@@ -7,6 +7,7 @@ import { Resolver } from '../../upstream/resolver.ts';
 import { VERSION } from '../../version.ts';
 import type { Finding } from '../check/finding.ts';
 import type { GatewayConfig } from '../format/gateway-schema.ts';
+import { ONE_TURN } from '../load/turns.ts';
 import { type CompileParts, compile } from './compile.ts';
 import { retire } from './retire.ts';
 import { KeptState } from './state.ts';
@@ -26,7 +27,14 @@ export async function rehearse(loaded: CompileParts['loaded'], gateway: GatewayC
     forward: { via: '', forwarded: gateway.http.forwarded },
   };
   const modules = new ConfiguredModules(host.modules);
-  const { candidate, findings } = await compile({ loaded, modules, host, generation: 1, previous: undefined });
+  const { candidate, findings } = await compile({
+    loaded,
+    modules,
+    host,
+    generation: 1,
+    previous: undefined,
+    turns: ONE_TURN,
+  });
   if (candidate !== undefined) await retire(candidate.service, undefined, host);
   metrics.close();
   return findings;

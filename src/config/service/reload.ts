@@ -5,6 +5,7 @@ import { ConfiguredModules } from '../../policies/module-loader.ts';
 import type { Snapshot } from '../../route/snapshot.ts';
 import { type Finding, findingFields, sortFindings } from '../check/finding.ts';
 import { type LoadedRoutes, loadRoutes } from '../load/load-routes.ts';
+import { ONE_TURN, ShortTurns } from '../load/turns.ts';
 import type { Environment } from '../read/read-source.ts';
 import { type Changes, changesBetween, takesAway } from './changes.ts';
 import { compile, type Service } from './compile.ts';
@@ -122,7 +123,10 @@ export class Configuration {
   async #load(): Promise<boolean> {
     const { file, env, host } = this.#options;
     const mark = await this.#watcher.mark();
-    const loaded = await loadRoutes(file, env, this.#schemas);
+    // A start has nothing to serve meanwhile.
+    const turns = this.#service === undefined ? ONE_TURN : new ShortTurns();
+    const beside = this.#service && { turns, schemas: this.#schemas };
+    const loaded = await loadRoutes(file, env, beside);
     const { config, hash } = loaded;
     if (this.#service !== undefined && hash === this.#lastHash && this.#modules.areCurrent) {
       await this.#watcher.follow(this.#files, mark);
@@ -140,6 +144,7 @@ export class Configuration {
             host,
             generation: ++this.#generation,
             previous: this.#service,
+            turns,
           });
     if (config !== undefined) this.#modules = modules;
     this.#files = [...new Set([...loaded.files, ...this.#modules.files.keys()])];
@@ -152,7 +157,7 @@ export class Configuration {
     if (candidate === undefined) return this.#refuse(hash, all);
     this.#schemas = loaded.schemas;
     if (all.length > 0) this.#options.onFindings(all, true);
-    const changes = this.#service && (await changesBetween(this.#service.config, candidate.service.config));
+    const changes = this.#service && (await changesBetween(this.#service.config, candidate.service.config, turns));
     candidate.commit();
     this.#takeIntoService(candidate.service, changes);
     return true;

@@ -14,7 +14,8 @@ export async function retire(old: Service, now: Service | undefined, host: Host)
   for (const [label, breaker] of old.breakers) if (now?.breakers.get(label) !== breaker) breaker.shutdown();
   const upstreams = [...old.upstreams.values()].filter((each) => now?.upstreams.get(each.name) !== each);
   const integrations = [...old.integrations.values()].filter((each) => now?.integrations.get(each.name) !== each);
-  await closeAll([...old.snapshot.routes.values(), ...upstreams, ...integrations], host);
+  const routes = [...old.snapshot.routes.values()].filter(({ closes }) => closes);
+  await closeAll([...routes, ...upstreams, ...integrations], host);
 }
 
 /** An own policy that fails to close, or never does, keeps nobody else from closing. Never rejects. */
