@@ -22,6 +22,41 @@ export function described<T>(schema: Schema<T>, doc: string): Schema<T> {
   return { ...schema, doc, json: () => ({ ...schema.json(), description: doc }) };
 }
 
+/**
+ * The same settings where many have one value between them, such as that of `defaults`: it is completed and decoded once, and what
+ * comes of it is theirs together.
+ */
+export function shared<T>(schema: Schema<T>): Schema<T> {
+  const completed = new WeakMap<Setting, Setting | undefined>();
+  const decoded = new WeakMap<Setting, { readonly value: T }>();
+  return {
+    ...schema,
+    complete(setting, report) {
+      if (setting === undefined) return schema.complete(setting, report);
+      if (completed.has(setting)) return completed.get(setting);
+      let sound = true;
+      const made = schema.complete(setting, {
+        add(...finding) {
+          sound = false;
+          report.add(...finding);
+        },
+      });
+      // Where something is missing, each of them says so.
+      if (sound) completed.set(setting, made);
+      return made;
+    },
+    decode(setting) {
+      if (setting === undefined) return schema.decode(setting);
+      let made = decoded.get(setting);
+      if (made === undefined) {
+        made = { value: schema.decode(setting) };
+        decoded.set(setting, made);
+      }
+      return made.value;
+    },
+  };
+}
+
 const OFF = 'none';
 
 /** The word `none` switches it off (null). With `default: 'none'` it is off unless given. */

@@ -3,7 +3,7 @@ import type { Node, Origin, Place, Setting } from './node.ts';
 import type { Rate, Refusal } from './units.ts';
 
 export { list, record } from './collections.ts';
-export { described, off, optional, partial, short } from './forms.ts';
+export { described, off, optional, partial, shared, short } from './forms.ts';
 export { json } from './json.ts';
 export { object } from './object.ts';
 export { boolean, bytes, choice, custom, duration, integer, number, percent, rate, string } from './scalars.ts';

@@ -248,6 +248,23 @@ describe('a JSON value', () => {
 });
 
 describe('layers', () => {
+  it('that many share are read once, and what is missing from one is told to each', () => {
+    const layer = s.shared(s.partial(route));
+    const sound = reading(layer, '{ to: orders }').setting;
+    const report = new Findings();
+    const complete = layer.complete(sound, report);
+    assert.equal(layer.complete(sound, report), complete);
+    assert.equal(layer.decode(complete), layer.decode(complete));
+    assert.deepEqual(report.all, []);
+    const lacking = reading(layer, '{ retry: 1 }').setting;
+    layer.complete(lacking, report);
+    layer.complete(lacking, report);
+    assert.deepEqual(
+      report.all.map((finding) => finding.message),
+      ['a route needs "to"', 'a route needs "to"'],
+    );
+  });
+
   it('may each lack what is required, but not all of them', () => {
     const layer = s.partial(route);
     const below = reading(layer, '{ retry: { cap: 5s } }');

@@ -42,13 +42,15 @@ const identity = {
   calls: s.optional(callsSchema),
 };
 
+/** How a call is attempted. */
+const attempt = { timeout: s.shared(timeoutSchema), retry: s.shared(retrySchema) };
+
 /** What a route says of the call itself, beyond its policies. */
 const call = {
-  timeout: timeoutSchema,
-  retry: retrySchema,
-  breaker: breakerSchema,
-  fallback: s.optional(s.off(fallback)),
-  websocket: s.optional(s.off(websocket)),
+  ...attempt,
+  breaker: s.shared(breakerSchema),
+  fallback: s.shared(s.optional(s.off(fallback))),
+  websocket: s.shared(s.optional(s.off(websocket))),
   disabled: s.boolean({ doc: 'Whether the route answers 503 to everything', default: false }),
   body_max: s.off(s.bytes({ doc: 'Largest request body', default: '10MiB' })),
   encoded_slashes: s.optional(
@@ -57,7 +59,7 @@ const call = {
 };
 
 const policyFields: Readonly<Record<string, s.Schema<unknown>>> = Object.fromEntries(
-  policies.map(({ name, summary, schema }) => [name, s.described(schema, summary)]),
+  policies.map(({ name, summary, schema }) => [name, s.shared(s.described(schema, summary))]),
 );
 
 function optionalFields(
@@ -95,10 +97,7 @@ export const routeCore = s.object({ ...identity, ...call }, { doc: 'A route', na
 export type RouteCore = s.Infer<typeof routeCore>;
 
 /** How one call is attempted. */
-export const attemptSchema = s.object(
-  { timeout: timeoutSchema, retry: retrySchema },
-  { doc: 'How one call is attempted', name: 'call' },
-);
+export const attemptSchema = s.object(attempt, { doc: 'How one call is attempted', name: 'call' });
 
 /** A route with every layer merged: the policies say what must be there. */
 export const routeSchema = s.object(

@@ -1,7 +1,7 @@
 // The merge and decode phases: from the long forms of one file to the entries of a configuration.
 import { checkCalls, checkRequest } from '../../integration/route-settings.ts';
 import { checkIntegration, integrationSchema } from '../../integration/settings.ts';
-import { policies } from '../../policies/index.ts';
+import { type ConfiguredPolicy, type ListedPolicy, policies } from '../../policies/index.ts';
 import { response } from '../../policies/response.ts';
 import type { MapSetting, Place, Setting } from '../../schema/node.ts';
 import type { Issue, Schema } from '../../schema/schema.ts';
@@ -20,7 +20,7 @@ import type {
   UpstreamConfig,
 } from '../format/routes-config.ts';
 import { tenantsSchema } from '../format/tenants.ts';
-import { entriesOf, layerCalled, layerRoute } from './layers.ts';
+import { entriesOf, layerCalled, layerRoute, layersBelow } from './layers.ts';
 import { addIssues, sound } from './report.ts';
 import type { Turns } from './turns.ts';
 
@@ -50,12 +50,14 @@ export async function assemble(
   }
   const called = new Map([...entriesOf(tree.entries.get('upstreams')), ...entriesOf(tree.entries.get('integrations'))]);
   const routes = new Map<string, RouteConfig>();
+  const below = layersBelow(defaults, called);
+  const configured = new ConfiguredPolicies();
   // What is missing from a route may be in defaults that were left out as unsound.
   const routeFindings = names.has('defaults') && defaults === undefined ? new Findings() : findings;
   for (const own of entriesIn('routes', tree, names)) {
-    const layersTo = (to: string) => layerRoute(defaults, called.get(to), own.tree);
+    const layersTo = (to: string) => layerRoute(below(to), own.tree);
     const entry = completed(own, layersTo(textOf(own.tree.entries.get('to'))), routeSchema, routeFindings);
-    if (entry !== undefined) routes.set(own.name, decodeRoute(entry, own.tree, layersTo, findings));
+    if (entry !== undefined) routes.set(own.name, decodeRoute(entry, own.tree, layersTo, configured, findings));
     if (turns.isOver) await turns.rest();
   }
   const { table, issues } = buildTenants(settingsOf(plans), settingsOf(tenants));
@@ -137,9 +139,10 @@ function decodeRoute(
   entry: Entry,
   own: MapSetting,
   layersTo: (to: string) => MapSetting,
+  known: ConfiguredPolicies,
   findings: Findings,
 ): RouteConfig {
-  const configured = policies.map((policy) => policy.configure(entry.tree.entries.get(policy.name)));
+  const configured = policies.map((policy) => known.of(policy, entry.tree.entries.get(policy.name)));
   for (const { name, issues } of configured) addIssues(findings, issues, entry, [name]);
   const core = routeCore.decode(entry.tree);
   if (core.request !== undefined) addIssues(findings, checkRequest(core.request), entry, ['request']);
@@ -153,6 +156,20 @@ function decodeRoute(
     policies: configured,
     ownBreaker: own.entries.has('breaker'),
   };
+}
+
+/** The policies of one configuration: routes with the same setting, or with none, have the same one. */
+class ConfiguredPolicies {
+  readonly #known = new Map<ListedPolicy, Map<Setting | undefined, ConfiguredPolicy>>(
+    policies.map((policy) => [policy, new Map()]),
+  );
+
+  of(policy: ListedPolicy, setting: Setting | undefined): ConfiguredPolicy {
+    const known = this.#known.get(policy);
+    const made = known?.get(setting) ?? policy.configure(setting);
+    known?.set(setting, made);
+    return made;
+  }
 }
 
 /** Each call is attempted as the route says over what it calls. */

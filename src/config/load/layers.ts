@@ -11,15 +11,28 @@ export function entriesOf(setting: Setting | undefined): ReadonlyMap<string, Set
   return setting?.kind === 'map' ? setting.entries : NO_ENTRIES;
 }
 
+type Entries = ReadonlyMap<string, Setting>;
+
 /**
- * What a route says over what stands below it.
- *
- * @param called the upstream or integration it leads to; only its `timeout`, `retry` and `breaker` reach the route
+ * What stands below a route, by the name of the upstream or integration that it leads to; only the `timeout`, `retry` and
+ * `breaker` of that reach the route. All routes to one place have the very same settings below them.
  */
-export function layerRoute(defaults: Setting | undefined, called: Setting | undefined, route: MapSetting): MapSetting {
-  const entries = new Map(entriesOf(defaults));
-  spreadTimeout(entries);
-  for (const name of SHARED_WITH_CALLED) lay(entries, name, entriesOf(called).get(name));
+export function layersBelow(defaults: Setting | undefined, called: Entries): (to: string) => Entries {
+  const known = new Map<string, Entries>();
+  return (to) => {
+    const before = known.get(to);
+    if (before !== undefined) return before;
+    const entries = new Map(entriesOf(defaults));
+    spreadTimeout(entries);
+    for (const name of SHARED_WITH_CALLED) lay(entries, name, entriesOf(called.get(to)).get(name));
+    known.set(to, entries);
+    return entries;
+  };
+}
+
+/** What a route says over what stands below it. */
+export function layerRoute(below: Entries, route: MapSetting): MapSetting {
+  const entries = new Map(below);
   for (const [name, own] of route.entries) lay(entries, name, own);
   return { kind: 'map', entries, at: route.at };
 }
