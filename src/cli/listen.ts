@@ -1,6 +1,7 @@
 // The sockets of `sluice serve`: data, admin and the redirect to HTTPS, all of them or none.
 import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
+import { setFlagsFromString } from 'node:v8';
 import { FileWatcher } from '../config/service/watch.ts';
 import type { Gateway } from '../create-gateway.ts';
 import { type CertificateFiles, readCertificate } from '../edge/certificate.ts';
@@ -13,6 +14,12 @@ const SOCKETS = {
   /** A request that announces no body has none to be read: without this each of them is a stream that is read to its end. */
   optimizeEmptyRequests: true,
 };
+
+/**
+ * What is read from a socket lies outside the heap. By itself V8 marks the whole heap for each 64 MiB of that: more than half of the
+ * work, when large bodies pass. With this, heap and buffers have one limit, which grows with what there is; see ADR 20.
+ */
+const BUFFERS_COUNT_WITH_THE_HEAP = '--external-memory-accounted-in-global-limit';
 
 /** Why the gateway cannot be reached where its settings say. */
 export class ListenError extends Error {
@@ -60,6 +67,7 @@ export interface Servers {
  */
 export async function listen(gateway: Gateway): Promise<Servers> {
   const { listen: at, admin: adminAt } = gateway.settings;
+  setFlagsFromString(BUFFERS_COUNT_WITH_THE_HEAP);
   const data = at.tls === undefined ? createServer(SOCKETS, gateway.app) : secureServer(gateway, at.tls);
   gateway.attach(data);
   const admin = createServer(gateway.admin);
