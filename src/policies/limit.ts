@@ -61,6 +61,13 @@ interface ScopeState {
   readonly rejected: Check['rejected'];
 }
 
+/** Compiled when asked for first; tenants with equal limits share one. */
+class Allowances {
+  readonly byPlan = new Map<Plan | undefined, Allowance>();
+  readonly byTenant = new Map<Tenant, Allowance>();
+  readonly byOverride = new Map<string, Allowance>();
+}
+
 class Limits implements Policy {
   readonly #own: LimitSettings | undefined;
   readonly #route: string;
@@ -68,10 +75,8 @@ class Limits implements Policy {
   readonly #ownState: ScopeState | undefined;
   readonly #overrideState: ScopeState | undefined;
   readonly #planState: ScopeState | undefined;
-  /** Compiled when a first tenant needs it; tenants with equal limits share one. */
-  readonly #byPlan = new Map<Plan | undefined, Allowance>();
-  readonly #byTenant = new Map<Tenant, Allowance>();
-  readonly #byOverride = new Map<string, Allowance>();
+  /** Made when a first tenant needs it: thousands of routes may have limits, and few of them callers. */
+  #allowances: Allowances | undefined = undefined;
 
   constructor(own: LimitSettings | undefined, has: { hasPlans: boolean; hasOverrides: boolean }, env: Env) {
     this.#own = own;
@@ -94,31 +99,36 @@ class Limits implements Policy {
   }
 
   #ofPlan(plan: Plan | undefined): Allowance {
-    let allowance = this.#byPlan.get(plan);
+    this.#allowances ??= new Allowances();
+    const { byPlan } = this.#allowances;
+    let allowance = byPlan.get(plan);
     if (allowance === undefined) {
       allowance = this.#compile(plan, this.#own, this.#ownState);
-      this.#byPlan.set(plan, allowance);
+      byPlan.set(plan, allowance);
     }
     return allowance;
   }
 
   #ofTenant(tenant: Tenant): Allowance {
-    let allowance = this.#byTenant.get(tenant);
+    this.#allowances ??= new Allowances();
+    const { byTenant, byOverride } = this.#allowances;
+    let allowance = byTenant.get(tenant);
     if (allowance === undefined) {
       const override = tenant.limits.get(this.#route);
-      allowance = override === undefined ? this.#ofPlan(tenant.plan) : this.#ofOverride(tenant.plan, override);
-      this.#byTenant.set(tenant, allowance);
+      allowance =
+        override === undefined ? this.#ofPlan(tenant.plan) : this.#ofOverride(tenant.plan, override, byOverride);
+      byTenant.set(tenant, allowance);
     }
     return allowance;
   }
 
-  #ofOverride(plan: Plan | undefined, override: LimitOverride): Allowance {
+  #ofOverride(plan: Plan | undefined, override: LimitOverride, known: Map<string, Allowance>): Allowance {
     const rates = override.rate.map((rate) => `${rate.limit}/${rate.windowMs}`);
     const key = stateKey(plan?.name ?? '', String(override.burst), ...rates);
-    let allowance = this.#byOverride.get(key);
+    let allowance = known.get(key);
     if (allowance === undefined) {
       allowance = this.#compile(plan, override, this.#overrideState);
-      this.#byOverride.set(key, allowance);
+      known.set(key, allowance);
     }
     return allowance;
   }

@@ -50,8 +50,8 @@ function differs(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>)
 
 /** All routes that end at one place of the path tree. */
 export class Candidates<T> {
-  /** Most conditions first. */
-  readonly #groups: Group<T>[] = [];
+  /** Most conditions first. A new list each time has the size it needs: there is one for every path. */
+  #groups: readonly Group<T>[] = [];
 
   /** Returns the route that would win exactly when `entry` would, if there is one; `entry` is then left out. */
   add(entry: MatchEntry<T>): MatchEntry<T> | undefined {
@@ -60,8 +60,7 @@ export class Candidates<T> {
     let group = this.#groups.find((each) => each.asksFor(headers, query));
     if (group === undefined) {
       group = new Group(headers, query);
-      this.#groups.push(group);
-      this.#groups.sort((a, b) => b.size - a.size);
+      this.#groups = this.#groups.concat(group).toSorted((a, b) => b.size - a.size);
     }
     return group.add(entry);
   }
@@ -95,8 +94,10 @@ class Group<T> {
   readonly size: number;
   readonly #headers: readonly string[];
   readonly #query: readonly string[];
-  /** By the values asked for. */
-  readonly #byValues = new Map<string, ByMethod<T>>();
+  /** By the values asked for; none as long as nothing is asked for. */
+  #byValues: Map<string, ByMethod<T>> | undefined = undefined;
+  /** Those that ask for nothing. */
+  readonly #plain = new ByMethod<T>();
 
   constructor(headers: readonly string[], query: readonly string[]) {
     this.size = headers.length + query.length;
@@ -109,7 +110,9 @@ class Group<T> {
   }
 
   add(entry: MatchEntry<T>): MatchEntry<T> | undefined {
+    if (this.size === 0) return this.#plain.add(entry);
     const key = keyOf(entry.match, this.#headers, this.#query);
+    this.#byValues ??= new Map();
     let routes = this.#byValues.get(key);
     if (routes === undefined) {
       routes = new ByMethod();
@@ -119,6 +122,7 @@ class Group<T> {
   }
 
   choose(source: ConditionSource): MatchEntry<T> | undefined {
+    if (this.size === 0) return this.#plain.choose(source.method);
     let key = '';
     for (const name of this.#headers) {
       const value = source.header(name);
@@ -130,11 +134,12 @@ class Group<T> {
       if (value === undefined) return undefined;
       key += keyPart(value);
     }
-    return this.#byValues.get(key)?.choose(source.method);
+    return this.#byValues?.get(key)?.choose(source.method);
   }
 
   *entries(): Generator<MatchEntry<T>> {
-    for (const routes of this.#byValues.values()) yield* routes.entries();
+    yield* this.#plain.entries();
+    for (const routes of this.#byValues?.values() ?? []) yield* routes.entries();
   }
 
   /** Only routes that agree on the names both groups ask for can meet. */
@@ -153,35 +158,41 @@ class Group<T> {
 
 /** Routes that differ in nothing but their methods. */
 class ByMethod<T> {
-  readonly #byMethod = new Map<string, MatchEntry<T>>();
+  /** A handful at most: methods are few, and each is served once. */
+  #named: readonly MatchEntry<T>[] = [];
   #any: MatchEntry<T> | undefined = undefined;
 
   add(entry: MatchEntry<T>): MatchEntry<T> | undefined {
     const { methods } = entry.match;
     if (this.#any !== undefined) return this.#any;
     if (methods === undefined) {
-      const [first] = this.#byMethod.values();
+      const [first] = this.#named;
       if (first === undefined) this.#any = entry;
       return first;
     }
     for (const method of methods) {
-      const there = this.#byMethod.get(method);
+      const there = this.#withMethod(method);
       if (there !== undefined) return there;
     }
-    for (const method of methods) this.#byMethod.set(method, entry);
+    this.#named = this.#named.concat(entry);
     return undefined;
   }
 
   /** A route that names HEAD comes before one that serves it by GET. */
   choose(method: string): MatchEntry<T> | undefined {
-    const entry = this.#byMethod.get(method) ?? (method === 'HEAD' ? this.#byMethod.get('GET') : undefined);
+    const entry = this.#withMethod(method) ?? (method === 'HEAD' ? this.#withMethod('GET') : undefined);
     if (entry !== undefined || this.#any === undefined) return entry;
     return serves(undefined, method) ? this.#any : undefined;
   }
 
   *entries(): Generator<MatchEntry<T>> {
     if (this.#any !== undefined) yield this.#any;
-    else yield* new Set(this.#byMethod.values());
+    else yield* this.#named;
+  }
+
+  #withMethod(method: string): MatchEntry<T> | undefined {
+    for (const entry of this.#named) if (entry.match.methods?.includes(method)) return entry;
+    return undefined;
   }
 }
 

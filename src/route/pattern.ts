@@ -39,12 +39,13 @@ export function parsePattern(text: string): PathPattern | PatternFault {
     segments.push(parsed);
     offset += part.length + 1;
   }
-  return { text, segments, params };
+  // Copies have the size they need: there may be thousands of routes.
+  return { text, segments: segments.slice(), params: params.slice() };
 }
 
 function parseSegment(part: string, offset: number, last: boolean, params: string[]): Segment | PatternFault {
   const blame = (error: string, hint: string): PatternFault => ({ error, hint, offset, length: part.length || 1 });
-  if (part === '**') return last ? { kind: 'rest' } : blame('** can only be the last segment', 'write {name} for one');
+  if (part === '**') return last ? REST : blame('** can only be the last segment', 'write {name} for one');
   if (part === '' && !last) return blame('two slashes in a row match nothing', 'requests have them merged into one');
   if (part.startsWith(':')) return blame('a parameter is written in braces', `{${part.slice(1)}}, or %3A for a colon`);
   return parseParts(part, offset, params);
@@ -83,11 +84,11 @@ function parseParts(part: string, offset: number, params: string[]): Segment | P
     const dots = first === '.' || first === '..';
     return dots ? { ...DOTS, offset, length: part.length } : { kind: 'literal', text: first };
   }
-  return literals.length === 2 && part.startsWith('{') && part.endsWith('}')
-    ? { kind: 'param' }
-    : { kind: 'mixed', literals };
+  return literals.length === 2 && part.startsWith('{') && part.endsWith('}') ? PARAM : { kind: 'mixed', literals };
 }
 
+const PARAM: Segment = { kind: 'param' };
+const REST: Segment = { kind: 'rest' };
 const DOTS = { error: 'dot segments match nothing', hint: 'requests have them resolved before they are matched' };
 const UNCLOSED = { error: 'this brace is never closed', hint: 'write %7B for a literal brace' };
 

@@ -13,8 +13,6 @@ export class Pipeline implements Unwinding {
   readonly #timeoutMs: number;
   readonly #call: (x: Exchange) => void;
   readonly #incidents: IncidentLog;
-  /** Unwinds what has failed on the way out. */
-  readonly #failed: Unwinding = { onResponse: () => {}, onEnd: (x) => this.onEnd(x) };
 
   /**
    * @param body what the route allows a request body, whoever asks for it.
@@ -92,7 +90,7 @@ export class Pipeline implements Unwinding {
       for (let i = x.entered - 1; i >= 0; i--) this.#policies[i]?.onResponse?.(x);
     } catch (error) {
       // The answer is replaced by one of ours, which nobody changes any more.
-      x.unwinding = this.#failed;
+      x.unwinding = { onResponse: () => {}, onEnd: (ended) => this.onEnd(ended) };
       crash(x, error, this.#incidents);
     }
   }

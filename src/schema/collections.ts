@@ -24,8 +24,8 @@ export function list<T>(item: Schema<T>, options: ListOptions): Schema<readonly 
     if (items.length < min) {
       report.add(node.at, 'too-few', min === 1 ? 'this list is empty' : `this list needs ${min} items or more`);
     }
-    const read = items.map((each) => item.normalise(each, report)).filter((each) => each !== undefined);
-    return settings.list(read, node.at);
+    const read = items.map((each) => item.normalise(each, report));
+    return settings.list(isComplete(read) ? read : read.filter((each) => each !== undefined), node.at);
   };
   const initial = options.default && readDefault({ normalise }, options.default);
   return {
@@ -36,7 +36,7 @@ export function list<T>(item: Schema<T>, options: ListOptions): Schema<readonly 
     complete(setting, report) {
       if (setting?.kind !== 'list') return setting ?? initial;
       const items = setting.items.map((each) => item.complete(each, report) ?? each);
-      return settings.list(items, setting.at);
+      return items.every((each, index) => each === setting.items[index]) ? setting : settings.list(items, setting.at);
     },
     decode(setting) {
       const given = setting ?? initial;
@@ -50,6 +50,11 @@ export function list<T>(item: Schema<T>, options: ListOptions): Schema<readonly 
       return { description: doc, ...form, ...(initial && { default: options.default }) };
     },
   };
+}
+
+/** Filtering would reserve room for more: thousands of routes have a list of one method. */
+function isComplete<T>(items: readonly (T | undefined)[]): items is readonly T[] {
+  return !items.includes(undefined);
 }
 
 interface RecordOptions {

@@ -105,12 +105,15 @@ class Shape {
   complete(setting: Setting | undefined, report: Report): Setting | undefined {
     if (setting?.kind !== 'map') return setting ?? this.initial;
     const entries = new Map<string, Setting>();
+    let changed = false;
     for (const [name, field] of this.#fields) {
-      const value = field.complete(setting.entries.get(name), report);
+      const given = setting.entries.get(name);
+      const value = field.complete(given, report);
       if (value !== undefined) entries.set(name, value);
+      changed ||= value !== given;
     }
     if (this.required) this.#reportMissing(new Set(setting.entries.keys()), setting, report);
-    return { kind: 'map', entries, at: setting.at };
+    return changed || !sameOrder(entries, setting.entries) ? { kind: 'map', entries, at: setting.at } : setting;
   }
 
   decode(setting: Setting | undefined): object {
@@ -130,6 +133,13 @@ class Shape {
       additionalProperties: false,
     };
   }
+}
+
+/** What is shown is shown in the order of the schema. */
+function sameOrder(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean {
+  const names = b.keys();
+  for (const name of a.keys()) if (names.next().value !== name) return false;
+  return true;
 }
 
 const FEW = 8;

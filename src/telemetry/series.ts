@@ -29,8 +29,8 @@ export class SeriesTable<Cell extends { readonly labels: LabelSet }> {
     const known = cells?.find((cell) => cell.labels === set);
     if (known !== undefined) return known;
     const cell = this.#make(set);
-    // A literal has the size it needs; `push` would reserve sixteen more places for each of thousands of owners.
-    this.#owners.set(owner, cells === undefined ? [cell] : [...cells, cell]);
+    // A new list has the size it needs; `push` and spreading reserve more, for each of thousands of owners.
+    this.#owners.set(owner, cells === undefined ? [cell] : cells.concat(cell));
     return cell;
   }
 

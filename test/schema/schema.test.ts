@@ -255,7 +255,7 @@ describe('layers', () => {
     const complete = layer.complete(sound, report);
     assert.equal(layer.complete(sound, report), complete);
     assert.equal(layer.decode(complete), layer.decode(complete));
-    assert.deepEqual(report.all, []);
+    assert.equal(report.errors, 0);
     const lacking = reading(layer, '{ retry: 1 }').setting;
     layer.complete(lacking, report);
     layer.complete(lacking, report);

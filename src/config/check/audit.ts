@@ -116,7 +116,7 @@ function seconds(ms: number): string {
 const UNSAFE_TO_REPEAT = ['POST', 'PATCH'];
 
 function auditRetries(route: RouteConfig, warn: Warn): void {
-  if (!route.own.entries.has('retry') || route.core.retry.max === 0) return;
+  if (!route.ownRetry || route.core.retry.max === 0) return;
   const sent = route.core.request?.method;
   const methods = sent === undefined ? route.core.match.methods : [sent];
   const method = methods?.find((each) => UNSAFE_TO_REPEAT.includes(each));

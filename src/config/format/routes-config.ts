@@ -30,8 +30,8 @@ export interface RouteConfig extends Entry {
   readonly policies: readonly ConfiguredPolicy[];
   /** Whether the route names a breaker itself, and so has one of its own (label `route:NAME`). */
   readonly ownBreaker: boolean;
-  /** What the route itself says, without the layers below. */
-  readonly own: MapSetting;
+  /** Whether the route itself says how often it retries, and not a layer below. */
+  readonly ownRetry: boolean;
 }
 
 /** One of a route's `calls`. */

@@ -142,18 +142,18 @@ function decodeRoute(
   known: ConfiguredPolicies,
   findings: Findings,
 ): RouteConfig {
-  const configured = policies.map((policy) => known.of(policy, entry.tree.entries.get(policy.name)));
+  const configured = known.of(entry);
   for (const { name, issues } of configured) addIssues(findings, issues, entry, [name]);
   const core = routeCore.decode(entry.tree);
   if (core.request !== undefined) addIssues(findings, checkRequest(core.request), entry, ['request']);
   if (core.calls !== undefined) addIssues(findings, checkCalls(core.calls), entry, ['calls']);
   return {
     ...entry,
-    own,
     core,
     parts: partsOf(core, layersTo, findings),
     response: response.schema.decode(entry.tree.entries.get('response')),
     policies: configured,
+    ownRetry: own.entries.has('retry'),
     ownBreaker: own.entries.has('breaker'),
   };
 }
@@ -163,8 +163,15 @@ class ConfiguredPolicies {
   readonly #known = new Map<ListedPolicy, Map<Setting | undefined, ConfiguredPolicy>>(
     policies.map((policy) => [policy, new Map()]),
   );
+  #last: readonly ConfiguredPolicy[] = [];
 
-  of(policy: ListedPolicy, setting: Setting | undefined): ConfiguredPolicy {
+  of({ tree }: Entry): readonly ConfiguredPolicy[] {
+    const all = policies.map((policy) => this.#one(policy, tree.entries.get(policy.name)));
+    if (all.some((each, index) => each !== this.#last[index])) this.#last = all;
+    return this.#last;
+  }
+
+  #one(policy: ListedPolicy, setting: Setting | undefined): ConfiguredPolicy {
     const known = this.#known.get(policy);
     const made = known?.get(setting) ?? policy.configure(setting);
     known?.set(setting, made);
@@ -172,14 +179,17 @@ class ConfiguredPolicies {
   }
 }
 
+const NO_PARTS: RouteConfig['parts'] = new Map();
+
 /** Each call is attempted as the route says over what it calls. */
 function partsOf(
   { calls }: RouteConfig['core'],
   layersTo: (to: string) => MapSetting,
   findings: Findings,
 ): RouteConfig['parts'] {
+  if (calls === undefined) return NO_PARTS;
   const parts = new Map<string, PartConfig>();
-  for (const [name, settings] of calls ?? []) {
+  for (const [name, settings] of calls) {
     const tree = attemptSchema.complete(layersTo(settings.to), findings);
     if (tree?.kind === 'map') parts.set(name, { settings, tree, ...attemptSchema.decode(tree) });
   }

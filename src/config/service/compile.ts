@@ -17,7 +17,7 @@ import { type Finding, Findings } from '../check/finding.ts';
 import { isSet, type RouteConfig, type RoutesConfig } from '../format/routes-config.ts';
 import type { LoadedRoutes } from '../load/load-routes.ts';
 import type { Turns } from '../load/turns.ts';
-import { bodyLimits, integrationTerms, upstreamTerms } from './call-terms.ts';
+import { bodyLimits, integrationTerms } from './call-terms.ts';
 import { type Called, CalledBuilder, takeOver } from './called.ts';
 import type { CallsParts } from './calls.ts';
 import type { FacadeParts } from './facades.ts';
@@ -25,6 +25,7 @@ import type { Host } from './host.ts';
 import { policyEnv } from './policy-env.ts';
 import { closeAll } from './retire.ts';
 import type * as thirdPartiesModule from './third-parties.ts';
+import { type RouteCall, UpstreamCalls } from './upstream-calls.ts';
 
 type ThirdParties = typeof thirdPartiesModule;
 
@@ -74,8 +75,9 @@ export async function compile(
   }
   const routes = new Map<string, Route>();
   const table = new MatchTable<Route>();
+  const calls = new UpstreamCalls(host);
   for (const [entry, route] of built) {
-    const value = assembleRoute(entry, route, called, host);
+    const value = assembleRoute(entry, route, called, calls, host);
     routes.set(entry.name, value);
     table.add({ name: entry.name, match: entry.core.match, value });
     if (turns.isOver) await turns.rest();
@@ -141,7 +143,8 @@ async function buildPolicies(
     const policy = made instanceof Promise ? await made : made;
     if (policy !== undefined) policies.push(policy);
   }
-  return policies;
+  // A copy has the size it needs: there may be thousands of routes.
+  return policies.slice();
 }
 
 async function buildThirdParty(
@@ -165,17 +168,23 @@ function contentHash(files: string, { files: ownFiles }: ConfiguredModules): str
   return hash.digest('hex').slice(0, files.length);
 }
 
-function assembleRoute(entry: RouteConfig, parts: RouteParts, called: CalledBuilder, host: Host): Route {
+function assembleRoute(
+  entry: RouteConfig,
+  parts: RouteParts,
+  called: CalledBuilder,
+  calls: UpstreamCalls,
+  host: Host,
+): Route {
   const { name, core } = entry;
   const websocket = core.websocket
     ? { idleMs: core.websocket.idle, maxMs: core.websocket.max ?? Number.POSITIVE_INFINITY }
     : undefined;
-  const call = callOf(entry, parts, called, host, websocket);
+  const { run, body } = callOf(entry, parts, called, calls, host, websocket);
   const pipeline = new Pipeline(
     parts.policies,
-    bodyLimits(entry),
+    body,
     core.timeout?.answer ?? Number.POSITIVE_INFINITY,
-    call,
+    run,
     host.recorder.crash,
   );
   return new Route({
@@ -195,17 +204,19 @@ function callOf(
   entry: RouteConfig,
   { thirdParty }: RouteParts,
   called: CalledBuilder,
+  calls: UpstreamCalls,
   host: Host,
   websocket: TunnelLife | undefined,
-): (x: Exchange) => void {
+): RouteCall {
   const to = entry.core.to ?? '';
   const thirdPartyCall = thirdParty && thirdPartyCallOf(entry, thirdParty, called, host);
-  if (thirdPartyCall !== undefined) return thirdPartyCall;
+  if (thirdPartyCall !== undefined) return { run: thirdPartyCall, body: bodyLimits(entry) };
   const upstream = called.upstreams.get(to);
   if (upstream === undefined) throw new Error(`route ${entry.name} was checked, but calls nothing`);
-  const terms = upstreamTerms(entry, upstream, called.breakerOf(entry, upstream), host);
-  if (websocket === undefined) return (x) => forward(x, terms);
-  return (x) => (x.upgrading ? openWebSocket(x, terms, websocket) : forward(x, terms));
+  const call = calls.of(entry, upstream, called.breakerOf(entry, upstream));
+  if (websocket === undefined) return call;
+  const { terms, body } = call;
+  return { body, run: (x) => (x.upgrading ? openWebSocket(x, terms, websocket) : forward(x, terms)) };
 }
 
 function thirdPartyCallOf(
