@@ -1,10 +1,19 @@
-// State of limits in this process: one bucket per caller, forgotten when it would be full again anyway.
-import type { Bucket, Gcra } from './gcra.ts';
+// State of limits in this process: one number per caller, forgotten when its bucket would be full again anyway.
+import type { Gcra } from './gcra.ts';
 
 /** Below this, moving busy callers from one generation to the next costs more than the memory is worth. */
 const GENERATION_MIN_MS = 10_000;
 /** Callers of one generation. Tenants are bounded by the configuration; addresses are not. */
 const GENERATION_MAX = 1_000_000;
+
+/** Times by caller. As numbers in one list they cost eight bytes each, and a collection of garbage does not look at them. */
+class Generation {
+  readonly places = new Map<string, number>();
+  readonly times: number[] = [];
+}
+
+/** Before the first caller, and after a long silence: thousands of routes may have a limit, and few of them callers. */
+const NOBODY = new Generation();
 
 /**
  * Buckets by caller, in two generations. A bucket that is used moves to the current generation; when one has lasted as long
@@ -15,8 +24,8 @@ const GENERATION_MAX = 1_000_000;
  * since before the flood start anew.
  */
 export class BucketTable {
-  #current = new Map<string, Bucket>();
-  #previous = new Map<string, Bucket>();
+  #current = NOBODY;
+  #previous = NOBODY;
   #lifeMs = GENERATION_MIN_MS;
   #endsAtMs = 0;
 
@@ -25,25 +34,36 @@ export class BucketTable {
     this.#lifeMs = Math.max(this.#lifeMs, gcra.horizonMs);
   }
 
-  /** The caller's bucket, new or known. */
-  bucket(caller: string, nowMs: number): Bucket {
-    if (nowMs >= this.#endsAtMs || this.#current.size >= GENERATION_MAX) this.#turn(nowMs);
-    const known = this.#current.get(caller);
+  /** Where the bucket of a caller, new or known, is kept: true until the next one is asked for. */
+  place(caller: string, nowMs: number): number {
+    if (nowMs >= this.#endsAtMs || this.#current.times.length >= GENERATION_MAX) this.#turn(nowMs);
+    const { places, times } = this.#current;
+    const known = places.get(caller);
     if (known !== undefined) return known;
-    const bucket = this.#previous.get(caller) ?? { tatMs: 0 };
-    this.#current.set(caller, bucket);
-    return bucket;
+    const before = this.#previous.places.get(caller);
+    const place = times.push(before === undefined ? 0 : (this.#previous.times[before] ?? 0)) - 1;
+    places.set(caller, place);
+    return place;
+  }
+
+  /** `tatMs` of the bucket there. */
+  get(place: number): number {
+    return this.#current.times[place] ?? 0;
+  }
+
+  set(place: number, tatMs: number): void {
+    this.#current.times[place] = tatMs;
   }
 
   /** Callers remembered; one that is in both generations counts twice. */
   get size(): number {
-    return this.#current.size + this.#previous.size;
+    return this.#current.times.length + this.#previous.times.length;
   }
 
   #turn(nowMs: number): void {
     const isOverdue = nowMs >= this.#endsAtMs + this.#lifeMs;
-    this.#previous = isOverdue ? new Map() : this.#current;
-    this.#current = new Map();
+    this.#previous = isOverdue ? NOBODY : this.#current;
+    this.#current = new Generation();
     this.#endsAtMs = nowMs + this.#lifeMs;
   }
 }

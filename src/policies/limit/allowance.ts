@@ -101,8 +101,9 @@ class NamedCheck {
   readonly legacyLimit: string;
   /** `plan 100/min`, of the access log: the label of its decisions, and its rate. */
   readonly logName: string;
-  /** The caller's, from `ask` until `charge`: both run in one turn, with nothing in between. */
-  #bucket: Bucket = { tatMs: 0 };
+  /** A copy of the caller's, and where it is kept, from `ask` until `charge`: both run in one turn, with nothing in between. */
+  readonly #bucket: Bucket = { tatMs: 0 };
+  #place = 0;
 
   constructor(check: Check, name: string) {
     const { limit, windowMs } = check.gcra;
@@ -115,15 +116,19 @@ class NamedCheck {
 
   /** Milliseconds until the limit would admit this request; 0 or less: now. */
   ask(x: Exchange, nowMs: number): number {
-    this.#bucket = this.check.table.bucket(callerKey(this.check.caller, x), nowMs);
-    return this.check.gcra.waitMs(this.#bucket, nowMs);
+    const { table, caller, gcra } = this.check;
+    this.#place = table.place(callerKey(caller, x), nowMs);
+    this.#bucket.tatMs = table.get(this.#place);
+    return gcra.waitMs(this.#bucket, nowMs);
   }
 
   /** Takes one for the request that was asked for; returns how many are left. */
   charge(nowMs: number): number {
-    this.check.allowed.value++;
-    this.check.gcra.charge(this.#bucket, nowMs);
-    return this.check.gcra.remaining(this.#bucket, nowMs);
+    const { allowed, gcra, table } = this.check;
+    allowed.value++;
+    gcra.charge(this.#bucket, nowMs);
+    table.set(this.#place, this.#bucket.tatMs);
+    return gcra.remaining(this.#bucket, nowMs);
   }
 
   /** How long `remaining` is true: until the next one when none is left, else until all are back. */
