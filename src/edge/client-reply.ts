@@ -56,22 +56,23 @@ export class ClientReply implements Reply {
     x.reason = problem.code;
     x.inspector = undefined;
     const document = problemDocument(x, problem, this.#settings.problemBase);
+    const bytes = Buffer.byteLength(document);
     x.responseHeaders = [
       'Content-Type',
       'application/problem+json',
       'Content-Length',
-      String(Buffer.byteLength(document)),
+      String(bytes),
       'Proxy-Status',
       proxyStatus(problem),
     ];
     if (x.retryAfter > 0) x.responseHeaders.push('Retry-After', String(x.retryAfter));
     if (problem.closes) this.#close();
-    this.#finish(document);
+    this.#finish(document, bytes);
   }
 
   complete(body: string | Buffer): void {
     this.#x.source = 'gateway';
-    this.#finish(body);
+    this.#finish(body, Buffer.byteLength(body));
   }
 
   begin(bodyless: boolean): void {
@@ -103,7 +104,7 @@ export class ClientReply implements Reply {
       return true;
     }
     this.flush();
-    return this.#res.write(chunk);
+    return this.#send(chunk);
   }
 
   onDrain(resume: () => void): void {
@@ -157,6 +158,21 @@ export class ClientReply implements Reply {
     else this.#res.write(this.#held);
   }
 
+  /**
+   * A chunk may be more than the socket is to hold and still be gone at once: when the kernel has taken all of it, there is nothing to
+   * wait for. Middleware that has put itself before the socket, as compression does, has its own idea of when it can take more.
+   */
+  #send(chunk: Buffer): boolean {
+    const res = this.#res;
+    const { socket } = res;
+    const before = socket?.bytesWritten ?? 0;
+    if (res.write(chunk)) return true;
+    if (socket === null) return false;
+    // Node holds what is written back for the rest of the turn, lest there be more.
+    socket.uncork();
+    return socket.writableLength === 0 && socket.bytesWritten - before >= chunk.length;
+  }
+
   /** False when the chunk is not to be written on: it is held, or the answer has been refused. */
   #inspect(inspector: BodyInspector, chunk: Buffer, inspected: ByteList): boolean {
     this.#inspectedBytes += chunk.length;
@@ -176,14 +192,14 @@ export class ClientReply implements Reply {
     return true;
   }
 
-  #finish(body: string | Buffer): void {
+  #finish(body: string | Buffer, bytes: number): void {
     const x = this.#x;
     this.#ended = true;
     x.unwinding?.onResponse(x);
     if (this.started) return;
     if (unreadBody(x)) this.#close();
     this.#writeHead();
-    if (x.method !== 'HEAD') x.bytesOut += Buffer.byteLength(body);
+    if (x.method !== 'HEAD') x.bytesOut += bytes;
     this.#res.end(body);
   }
 

@@ -1,6 +1,5 @@
 // One JSON line for each request, put together from parts prepared at load; only what a client controls is escaped anew.
 import type { Exchange, FailedAttempt, FailedCall, RouteInfo } from '../exchange/exchange.ts';
-import type { Tenant } from '../tenant/tenants.ts';
 import { escaped, quote } from './json-text.ts';
 import type { LogSink } from './log-sink.ts';
 import { isSecretName } from './secrets.ts';
@@ -32,7 +31,6 @@ export class AccessLog {
   readonly #headers: readonly LoggedHeader[];
   readonly #clock = new LineClock();
   readonly #routes = new WeakMap<RouteInfo, string>();
-  readonly #tenants = new WeakMap<Tenant, string>();
 
   /** Throws when a header that may hold a secret is asked for; the configuration refuses it before, with its line. */
   constructor(sink: LogSink, { headers }: AccessLogSettings) {
@@ -45,23 +43,24 @@ export class AccessLog {
       .map((name) => ({ name, prefix: `${quote(name)}:` }));
   }
 
-  /** Writes the line of an exchange that has ended. `durationMs`: from its start to the last byte of its answer. */
+  /**
+   * Writes the line of an exchange that has ended. `durationMs`: from its start to the last byte of its answer. A line costs
+   * what its pieces cost: text that never changes is one of them up to the next value.
+   */
   record(x: Exchange, durationMs: number): void {
-    let line = `{"time":"${this.#clock.at(Date.now())}","request_id":"${escaped(x.requestId)}`;
+    let line = `${this.#clock.opening(Date.now())}${escaped(x.requestId)}`;
     if (x.traceId !== '') line += `","trace_id":"${escaped(x.traceId)}`;
-    line += '"';
-    if (x.tenant !== undefined) line += this.#tenant(x.tenant);
-    if (x.route !== undefined) line += this.#route(x.route);
-    line += `,"method":"${escaped(x.method)}","path":"${escaped(x.path)}","status":${x.status},"source":"${x.source}`;
-    line += `","bytes":${x.bytesOut},"duration_ms":${durationText(durationMs)}`;
+    if (x.tenant !== undefined) line += `","tenant":"${escaped(x.tenant.id)}`;
+    line += `${x.route === undefined ? UNMATCHED : this.#route(x.route)}${escaped(x.method)}","path":"${escaped(x.path)}`;
+    line += `","status":${x.status}${x.source === 'upstream' ? FROM_UPSTREAM : FROM_GATEWAY}${x.bytesOut}`;
+    line += `,"duration_ms":${durationText(durationMs)}`;
     if (x.upstream !== '') line += `,"upstream":"${escaped(x.upstream)}"`;
     if (x.target !== '') line += `,"target":"${escaped(x.target)}"`;
-    line += `,"client_ip":"${escaped(x.clientAddress)}"`;
-    if (this.#userAgent) line += headerField(x, 'user-agent', ',"user_agent":');
-    line += `,"attempts":${x.attempts}`;
+    line += `,"client_ip":"${escaped(x.clientAddress)}`;
+    line += `${this.#userAgent ? userAgentField(x) : '"'},"attempts":${x.attempts}`;
     const reason = x.reason === '' ? x.problem?.code : x.reason;
-    if (reason !== undefined) line += `,"reason":${quote(reason)}`;
-    if (x.limit !== '') line += `,"limit":${quote(x.limit)}`;
+    if (reason !== undefined) line += `,"reason":"${escaped(reason)}"`;
+    if (x.limit !== '') line += `,"limit":"${escaped(x.limit)}"`;
     if (x.error !== '') line += `,"error":${quote(x.error)}`;
     if (x.failed !== undefined && tellsAttempts(x)) line += `,"failed":[${x.failed.map(failedText).join(',')}]`;
     if (x.partial !== undefined) line += `,"partial":{${x.partial.map(failedCallText).join(',')}}`;
@@ -72,17 +71,8 @@ export class AccessLog {
   #route(route: RouteInfo): string {
     let part = this.#routes.get(route);
     if (part === undefined) {
-      part = `,"route":${quote(route.name)}`;
+      part = `","route":${quote(route.name)},"method":"`;
       this.#routes.set(route, part);
-    }
-    return part;
-  }
-
-  #tenant(tenant: Tenant): string {
-    let part = this.#tenants.get(tenant);
-    if (part === undefined) {
-      part = `,"tenant":${quote(tenant.id)}`;
-      this.#tenants.set(tenant, part);
     }
     return part;
   }
@@ -95,6 +85,15 @@ export class AccessLog {
     }
     return fields === '' ? '' : `,"headers":{${fields}}`;
   }
+}
+
+const UNMATCHED = '","method":"';
+const FROM_UPSTREAM = ',"source":"upstream","bytes":';
+const FROM_GATEWAY = ',"source":"gateway","bytes":';
+
+/** Ends the text before it. */
+function userAgentField(x: Exchange): string {
+  return `"${headerField(x, 'user-agent', ',"user_agent":')}`;
 }
 
 /** One attempt that is the whole story has been told by `target` and `error`. */
@@ -116,19 +115,33 @@ function headerField(x: Exchange, name: string, prefix: string): string {
   return value === undefined ? '' : prefix + quote(value.slice(0, MAX_HEADER_CHARS));
 }
 
+/** `.00` to `.99`. */
+const FRACTIONS = Array.from({ length: 100 }, (_, hundredths) => `.${String(hundredths).padStart(2, '0')}`);
+
 /** With two decimals, by integers: writing a double costs as much as the rest of the line. */
 function durationText(durationMs: number): string {
   const hundredths = Math.round(durationMs * 100);
   const fraction = hundredths % 100;
-  return `${(hundredths - fraction) / 100}.${fraction < 10 ? '0' : ''}${fraction}`;
+  return `${(hundredths - fraction) / 100}${FRACTIONS[fraction] ?? ''}`;
 }
 
 /** RFC 3339 times in UTC, to the millisecond; the date and second are formatted once a second. */
 class LineClock {
+  #millisecond = -1;
+  #opening = '';
   #second = -1;
   #prefix = '';
 
-  at(epochMs: number): string {
+  /** What a line begins with, up to its request ID. */
+  opening(epochMs: number): string {
+    if (epochMs !== this.#millisecond) {
+      this.#millisecond = epochMs;
+      this.#opening = `{"time":"${this.#at(epochMs)}","request_id":"`;
+    }
+    return this.#opening;
+  }
+
+  #at(epochMs: number): string {
     const second = Math.floor(epochMs / 1000);
     if (second !== this.#second) {
       this.#second = second;
