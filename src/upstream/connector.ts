@@ -7,6 +7,8 @@ import type { TlsSource } from './tls.ts';
 const TCP_KEEP_ALIVE_MS = 60_000;
 /** Behind a client that does not read, each connection would hold 64 KiB for nothing. */
 const ON_DEMAND = { readableHighWaterMark: 0 };
+/** More than is read from a client at a time: an upload waits for what the kernel has not taken, and not after every piece. */
+const UNSENT = { writableHighWaterMark: 65_536 + 1 };
 
 export interface ConnectorOptions {
   /** TCP and TLS together. */
@@ -33,7 +35,7 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
     const secure = protocol === 'https:';
     const socket = secure
       ? connectSecurely(hostname, Number(port || 443))
-      : netConnect({ host: hostname, port: Number(port || 80), lookup, ...(!readAhead && ON_DEMAND) });
+      : netConnect({ host: hostname, port: Number(port || 80), lookup, ...UNSENT, ...(!readAhead && ON_DEMAND) });
     socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     pending.add(socket);
     let settled = false;

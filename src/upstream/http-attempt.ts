@@ -122,6 +122,8 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    // The parser goes on after a pause with a piece of nothing.
+    if (chunk.length === 0) return;
     if (this.#discarding) {
       this.#discarded += chunk.length;
       if (this.#discarded > DISCARD_BYTES) controller.abort(CANCELLED);
