@@ -55,8 +55,8 @@ export class Candidates<T> {
 
   /** Returns the route that would win exactly when `entry` would, if there is one; `entry` is then left out. */
   add(entry: MatchEntry<T>): MatchEntry<T> | undefined {
-    const headers = [...entry.match.headers.keys()].toSorted();
-    const query = [...entry.match.query.keys()].toSorted();
+    const headers = namesOf(entry.match.headers);
+    const query = namesOf(entry.match.query);
     let group = this.#groups.find((each) => each.asksFor(headers, query));
     if (group === undefined) {
       group = new Group(headers, query);
@@ -87,6 +87,12 @@ export class Candidates<T> {
       }
     }
   }
+}
+
+const NO_NAMES: readonly string[] = [];
+
+function namesOf(conditions: ReadonlyMap<string, string>): readonly string[] {
+  return conditions.size === 0 ? NO_NAMES : [...conditions.keys()].toSorted();
 }
 
 /** Routes with conditions on the same headers and query parameters. */

@@ -176,16 +176,21 @@ function lengthen(setting: s.Setting, report: s.Report): s.Setting | undefined {
   };
   const entries = [{ key: 'path', keyAt: at, value: part(path, text.length - path.length) }];
   if (methods !== undefined) {
-    let offset = 0;
-    const items = methods.split(',').map((method) => {
-      const item = part(method, offset);
-      offset += method.length + 1;
-      return item;
-    });
-    const list: s.Node = { kind: 'list', items, at: within(at, text, 0, methods.length) };
-    entries.unshift({ key: 'method', keyAt: at, value: list });
+    entries.unshift({ key: 'method', keyAt: at, value: methodsNode(methods, part) });
   }
   return longForm.normalise({ kind: 'map', entries, at }, report);
+}
+
+function methodsNode(methods: string, part: (value: string, offset: number) => s.Node): s.Node {
+  const whole = part(methods, 0);
+  if (!methods.includes(',')) return { kind: 'list', items: [whole], at: whole.at };
+  let offset = 0;
+  const items = methods.split(',').map((method) => {
+    const item = part(method, offset);
+    offset += method.length + 1;
+    return item;
+  });
+  return { kind: 'list', items, at: whole.at };
 }
 
 const written = s.short(longForm, shortForm, lengthen);

@@ -73,10 +73,12 @@ export class BucketTable {
  * outlives a change of its limit; those with different windows never read each other's.
  */
 export class WindowTables {
-  readonly #tables = new Map<number, BucketTable>();
+  /** Made with the first caller. */
+  #tables: Map<number, BucketTable> | undefined = undefined;
 
   /** The table of the limit's window, which from now on keeps buckets for as long as this limit needs. */
   serve(gcra: Gcra): BucketTable {
+    this.#tables ??= new Map();
     let table = this.#tables.get(gcra.windowMs);
     if (table === undefined) {
       table = new BucketTable();

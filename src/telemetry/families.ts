@@ -8,7 +8,7 @@ import {
   type Registry,
 } from 'prom-client';
 import type { Counter, Gauge, Histogram } from './instruments.ts';
-import { type LabelSet, SeriesTable } from './series.ts';
+import { type LabelSet, type Series, SeriesTable } from './series.ts';
 
 /** What a family is: `labels[0]` names the owner (route, upstream, tenant) with whom its series come and go. */
 export interface FamilySettings {
@@ -30,9 +30,10 @@ export interface Family extends FamilySettings {
 }
 
 /** The value of one counter or gauge series. */
-class NumberCell implements Counter, Gauge {
+class NumberCell implements Counter, Gauge, Series<NumberCell> {
   value = 0;
   readonly labels: LabelSet;
+  next: NumberCell | undefined = undefined;
 
   constructor(labels: LabelSet) {
     this.labels = labels;
@@ -40,8 +41,9 @@ class NumberCell implements Counter, Gauge {
 }
 
 /** One histogram series: a count for each bucket, the last one for everything beyond the bounds, and the sum. */
-class HistogramCell implements Histogram {
+class HistogramCell implements Histogram, Series<HistogramCell> {
   readonly labels: LabelSet;
+  next: HistogramCell | undefined = undefined;
   readonly bounds: readonly number[];
   /** Not cumulative. Small integers in a plain array: a third of the memory of a typed one of this size. */
   readonly counts: number[];
@@ -63,7 +65,7 @@ class HistogramCell implements Histogram {
 }
 
 /** What every family has: cells by their labels. */
-abstract class CellFamily<Cell extends { readonly labels: LabelSet }> implements Family {
+abstract class CellFamily<Cell extends Series<Cell>> implements Family {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
@@ -112,10 +114,11 @@ export class NumberFamily extends CellFamily<NumberCell> {
   *samples(): Generator<string> {
     const { name, table } = this;
     this.onRead?.();
-    for (const [owner, cells] of table.owners) {
+    for (const [owner, first] of table.owners) {
       const ownerText = table.ownerText(owner);
       let text = '';
-      for (const cell of cells) text += `${name}${braced(ownerText, cell.labels.text)} ${sampleValue(cell.value)}\n`;
+      for (let cell: NumberCell | undefined = first; cell !== undefined; cell = cell.next)
+        text += `${name}${braced(ownerText, cell.labels.text)} ${sampleValue(cell.value)}\n`;
       yield text;
     }
   }
@@ -124,8 +127,9 @@ export class NumberFamily extends CellFamily<NumberCell> {
     const { table } = this;
     this.onRead?.();
     shown.reset();
-    for (const [owner, cells] of table.owners) {
-      for (const cell of cells) shown.inc(table.object(owner, cell.labels), cell.value);
+    for (const [owner, first] of table.owners) {
+      for (let cell: NumberCell | undefined = first; cell !== undefined; cell = cell.next)
+        shown.inc(table.object(owner, cell.labels), cell.value);
     }
   }
 }
@@ -149,10 +153,11 @@ export class HistogramFamily extends CellFamily<HistogramCell> {
 
   *samples(format: ExpositionFormat): Generator<string> {
     const buckets = [...this.#bounds, Number.POSITIVE_INFINITY].map((bound) => `le="${bucketBound(bound, format)}"`);
-    for (const [owner, cells] of this.table.owners) {
+    for (const [owner, first] of this.table.owners) {
       const ownerText = this.table.ownerText(owner);
       let text = '';
-      for (const cell of cells) text += this.#cellSamples(cell, joined(ownerText, cell.labels.text), buckets);
+      for (let cell: HistogramCell | undefined = first; cell !== undefined; cell = cell.next)
+        text += this.#cellSamples(cell, joined(ownerText, cell.labels.text), buckets);
       yield text;
     }
   }
@@ -171,8 +176,9 @@ export class HistogramFamily extends CellFamily<HistogramCell> {
 
   #values(): SharedValue[] {
     const values: SharedValue[] = [];
-    for (const [owner, cells] of this.table.owners) {
-      for (const cell of cells) this.#cellValues(cell, this.table.object(owner, cell.labels), values);
+    for (const [owner, first] of this.table.owners) {
+      for (let cell: HistogramCell | undefined = first; cell !== undefined; cell = cell.next)
+        this.#cellValues(cell, this.table.object(owner, cell.labels), values);
     }
     return values;
   }

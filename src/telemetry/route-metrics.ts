@@ -100,10 +100,8 @@ export class RouteMetrics {
   readonly #inFlight: Gauge;
   readonly #requestBytes: Counter;
   readonly #responseBytes: Counter;
-  /** By status, method and source; see {@link requestKey}. */
-  readonly #requests = new Map<number, Counter>();
-  /** By the first digit of the status. */
-  readonly #durations: (Histogram | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined];
+  /** Made with the first request: of thousands of routes, many never have one. */
+  #answers: Answers | undefined = undefined;
   #driftPointers: Set<string> | undefined;
   #removed = false;
 
@@ -120,7 +118,7 @@ export class RouteMetrics {
 
   /** Lets the successes of these methods be counted from 0 rather than from the first request. */
   expect(methods: readonly string[]): void {
-    for (const method of methods) this.#request(method, 200, 'upstream');
+    for (const method of methods) this.#newRequest(method, 200, 'upstream');
   }
 
   /** A request has been matched to this route. */
@@ -143,9 +141,10 @@ export class RouteMetrics {
     this.#inFlight.value--;
     this.#requestBytes.value += requestBytes;
     this.#responseBytes.value += responseBytes;
-    this.#request(method, status, source).value++;
+    this.#answers ??= new Answers();
+    this.#request(this.#answers, method, status, source).value++;
     // The life of a tunnel is not the time of an answer.
-    if (status !== SWITCHING_PROTOCOLS) this.#duration(status).observe(seconds);
+    if (status !== SWITCHING_PROTOCOLS) this.#duration(this.#answers, status).observe(seconds);
   }
 
   /** `sluice_http_responses_cut_total`, by what the access log gives as reason. */
@@ -188,12 +187,12 @@ export class RouteMetrics {
     this.#families.removeOwner(this.name);
   }
 
-  #request(method: string, status: number, source: string): Counter {
+  #request({ requests }: Answers, method: string, status: number, source: string): Counter {
     const key = requestKey(method, status, source);
-    let counter = this.#requests.get(key);
+    let counter = requests.get(key);
     if (counter === undefined) {
       counter = this.#newRequest(method, status, source);
-      if (this.#requests.size < MAX_REQUEST_SERIES) this.#requests.set(key, counter);
+      if (requests.size < MAX_REQUEST_SERIES) requests.set(key, counter);
     }
     return counter;
   }
@@ -201,22 +200,30 @@ export class RouteMetrics {
   #newRequest(method: string, status: number, source: string): Counter {
     if (this.#removed) return UNSEEN_COUNTER;
     const { requests, requestsFolded } = this.#families;
-    if (this.#requests.size >= MAX_REQUEST_SERIES) {
+    if (this.#answers !== undefined && this.#answers.requests.size >= MAX_REQUEST_SERIES) {
       requestsFolded.value++;
       return requests.cell(this.name, OTHER_METHOD, statusClass(status), source);
     }
     return requests.cell(this.name, METHODS.has(method) ? method : OTHER_METHOD, String(status), source);
   }
 
-  #duration(status: number): Histogram {
+  #duration({ durations }: Answers, status: number): Histogram {
     const first = Math.trunc(status / 100);
-    let histogram = this.#durations[first];
+    let histogram = durations[first];
     if (histogram === undefined) {
       histogram = this.#removed ? UNSEEN_HISTOGRAM : this.#families.duration.cell(this.name, statusClass(status));
-      this.#durations[first] = histogram;
+      durations[first] = histogram;
     }
     return histogram;
   }
+}
+
+/** What a route looks up for each of its answers. */
+class Answers {
+  /** By status, method and source; see {@link requestKey}. */
+  readonly requests = new Map<number, Counter>();
+  /** By the first digit of the status. */
+  readonly durations: (Histogram | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined];
 }
 
 /** What cuts most answers: counted from 0 for every route, so that the first one is an increase. */

@@ -7,9 +7,16 @@ export interface LabelSet {
   readonly text: string;
 }
 
+/** One series, and the next one of its owner: thousands of owners are smaller without lists. */
+export interface Series<Cell> {
+  readonly labels: LabelSet;
+  next: Cell | undefined;
+}
+
 /** Cells by owner. `labels[0]` is the owner's label; a family without labels has the one owner ''. */
-export class SeriesTable<Cell extends { readonly labels: LabelSet }> {
-  readonly #owners = new Map<string, Cell[]>();
+export class SeriesTable<Cell extends Series<Cell>> {
+  /** The first series of each; see {@link Series.next}. */
+  readonly #owners = new Map<string, Cell>();
   readonly #sets = new Map<string, LabelSet>();
   readonly #ownerLabel: string;
   readonly #labels: readonly string[];
@@ -24,13 +31,17 @@ export class SeriesTable<Cell extends { readonly labels: LabelSet }> {
   /** The cell of an owner and its other label values (in the order of the labels); made when there is none. */
   cell(owner: string, values: readonly string[]): Cell {
     const set = this.#set(values);
-    const cells = this.#owners.get(owner);
-    // An owner has tens of series and looks them up once: a list is smaller than a table and fast enough.
-    const known = cells?.find((cell) => cell.labels === set);
-    if (known !== undefined) return known;
+    let last = this.#owners.get(owner);
+    if (last === undefined) {
+      const first = this.#make(set);
+      this.#owners.set(owner, first);
+      return first;
+    }
+    // An owner has tens of series and looks them up once.
+    while (last.labels !== set && last.next !== undefined) last = last.next;
+    if (last.labels === set) return last;
     const cell = this.#make(set);
-    // A new list has the size it needs; `push` and spreading reserve more, for each of thousands of owners.
-    this.#owners.set(owner, cells === undefined ? [cell] : cells.concat(cell));
+    last.next = cell;
     return cell;
   }
 
@@ -38,7 +49,8 @@ export class SeriesTable<Cell extends { readonly labels: LabelSet }> {
     this.#owners.delete(owner);
   }
 
-  get owners(): ReadonlyMap<string, readonly Cell[]> {
+  /** The first series of each owner. */
+  get owners(): ReadonlyMap<string, Cell> {
     return this.#owners;
   }
 

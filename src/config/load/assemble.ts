@@ -148,7 +148,9 @@ function decodeRoute(
   if (core.request !== undefined) addIssues(findings, checkRequest(core.request), entry, ['request']);
   if (core.calls !== undefined) addIssues(findings, checkCalls(core.calls), entry, ['calls']);
   return {
-    ...entry,
+    name: entry.name,
+    at: entry.at,
+    tree: entry.tree,
     core,
     parts: partsOf(core, layersTo, findings),
     response: response.schema.decode(entry.tree.entries.get('response')),
