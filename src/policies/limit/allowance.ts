@@ -101,17 +101,21 @@ class NamedCheck {
   readonly legacyLimit: string;
   /** `plan 100/min`, of the access log: the label of its decisions, and its rate. */
   readonly logName: string;
+  /** ` may send 100 requests per minute on create-order`, of a refusal. */
+  readonly #maySend: string;
   /** A copy of the caller's, and where it is kept, from `ask` until `charge`: both run in one turn, with nothing in between. */
   readonly #bucket: Bucket = { tatMs: 0 };
   #place = 0;
 
   constructor(check: Check, name: string) {
     const { limit, windowMs } = check.gcra;
+    const window = WINDOWS.get(windowMs);
     this.check = check;
     this.item = `"${name}"`;
     this.policyItem = `${this.item};q=${limit};w=${windowMs / 1000}`;
     this.legacyLimit = String(limit);
-    this.logName = `${check.scope === 'plan' ? 'plan' : 'limit'} ${limit}/${WINDOWS.get(windowMs)?.unit}`;
+    this.logName = `${check.scope === 'plan' ? 'plan' : 'limit'} ${limit}/${window?.unit}`;
+    this.#maySend = ` may send ${limit} request${limit === 1 ? '' : 's'} per ${window?.word} ${check.where}`;
   }
 
   /** Milliseconds until the limit would admit this request; 0 or less: now. */
@@ -142,9 +146,7 @@ class NamedCheck {
   }
 
   sentence(x: Exchange): string {
-    const { caller, gcra, where } = this.check;
-    const count = gcra.limit === 1 ? '1 request' : `${gcra.limit} requests`;
-    return `${callerName(caller, x)} may send ${count} per ${WINDOWS.get(gcra.windowMs)?.word} ${where}`;
+    return callerName(this.check.caller, x) + this.#maySend;
   }
 }
 
