@@ -7,7 +7,7 @@ import { Connections } from './connections.ts';
 import { type ConnectorOptions, createConnector } from './connector.ts';
 import type { Ejection } from './ejection.ts';
 import type { TargetSettings } from './settings.ts';
-import { WebSocketProxy } from './websocket-proxy.ts';
+import type { WebSocketProxy } from './websocket-proxy.ts';
 
 export type { TargetState };
 
@@ -105,9 +105,13 @@ export class Target {
     return returned >= RAMP_MS ? this.weight : this.weight * Math.max(LEAST_SHARE, returned / RAMP_MS);
   }
 
-  /** Opens WebSockets here; made when the first one is asked for, as most targets have none. */
-  get webSockets(): WebSocketProxy {
-    this.#webSockets ??= new WebSocketProxy(this.origin, this.#connector());
+  /**
+   * Opens WebSockets here; made when the first one is asked for, as most targets have none.
+   *
+   * @param made from this: what it needs is only loaded where there are WebSockets.
+   */
+  webSockets(made: typeof WebSocketProxy): WebSocketProxy {
+    this.#webSockets ??= new made(this.origin, this.#connector());
     return this.#webSockets;
   }
 

@@ -8,7 +8,7 @@ import type { AttemptListener } from './http-attempt.ts';
 import { UNPARSED } from './response-headers.ts';
 import type { Target } from './target.ts';
 import type { Tunnel } from './tunnel.ts';
-import type { HandshakeListener } from './websocket-proxy.ts';
+import { type HandshakeListener, WebSocketProxy } from './websocket-proxy.ts';
 
 /** What a handshake tells its call: what any attempt does, and that the upstream has agreed. */
 export interface WebSocketListener extends AttemptListener {
@@ -52,7 +52,7 @@ export class Handshake implements Attempt, HandshakeListener {
   }
 
   send(): void {
-    this.#target.webSockets.upgrade(this.#handshake, this.tunnel, this);
+    this.#target.webSockets(WebSocketProxy).upgrade(this.#handshake, this.tunnel, this);
   }
 
   cancel(): void {

@@ -10,9 +10,7 @@ import { Pipeline } from '../../route/pipeline.ts';
 import { Route } from '../../route/route.ts';
 import { Snapshot } from '../../route/snapshot.ts';
 import { MatchTable } from '../../route/table.ts';
-import { forward } from '../../upstream/forward.ts';
 import type { TunnelLife } from '../../upstream/tunnel.ts';
-import { openWebSocket } from '../../upstream/websocket.ts';
 import { type Finding, Findings } from '../check/finding.ts';
 import { isSet, type RouteConfig, type RoutesConfig } from '../format/routes-config.ts';
 import type { LoadedRoutes } from '../load/load-routes.ts';
@@ -75,7 +73,7 @@ export async function compile(
   }
   const routes = new Map<string, Route>();
   const table = new MatchTable<Route>();
-  const calls = new UpstreamCalls(host);
+  const calls = await UpstreamCalls.for(config, host);
   for (const [entry, route] of built) {
     const value = assembleRoute(entry, route, called, calls, host);
     routes.set(entry.name, value);
@@ -213,10 +211,7 @@ function callOf(
   if (thirdPartyCall !== undefined) return { run: thirdPartyCall, body: bodyLimits(entry) };
   const upstream = called.upstreams.get(to);
   if (upstream === undefined) throw new Error(`route ${entry.name} was checked, but calls nothing`);
-  const call = calls.of(entry, upstream, called.breakerOf(entry, upstream));
-  if (websocket === undefined) return call;
-  const { terms, body } = call;
-  return { body, run: (x) => (x.upgrading ? openWebSocket(x, terms, websocket) : forward(x, terms)) };
+  return calls.of(entry, upstream, called.breakerOf(entry, upstream), websocket);
 }
 
 function thirdPartyCallOf(

@@ -4,8 +4,10 @@ import type { BodyLimits } from '../../exchange/request-body.ts';
 import type { Breaker } from '../../resilience/breaker.ts';
 import { forward } from '../../upstream/forward.ts';
 import type { UpstreamTerms } from '../../upstream/terms.ts';
+import type { TunnelLife } from '../../upstream/tunnel.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
-import type { RouteConfig } from '../format/routes-config.ts';
+import type * as webSocketsModule from '../../upstream/websocket.ts';
+import type { RouteConfig, RoutesConfig } from '../format/routes-config.ts';
 import { upstreamTerms } from './call-terms.ts';
 import type { Host } from './host.ts';
 
@@ -15,18 +17,40 @@ export interface RouteCall {
   readonly body: BodyLimits;
 }
 
+type WebSockets = typeof webSocketsModule;
+
 /** The calls of one configuration. */
 export class UpstreamCalls {
   readonly #host: Host;
+  readonly #webSockets: WebSockets | undefined;
   /** By upstream, those of the route before. */
   readonly #last = new Map<Upstream, UpstreamCall>();
 
-  constructor(host: Host) {
+  /** @param webSockets what opens them; needed when a route does. */
+  private constructor(host: Host, webSockets: WebSockets | undefined) {
     this.#host = host;
+    this.#webSockets = webSockets;
   }
 
-  /** @param breaker the one that guards this route's calls; undefined for none */
-  of(entry: RouteConfig, upstream: Upstream, breaker: Breaker | undefined): UpstreamCall {
+  /** What serves WebSockets is loaded with the first route that has them: it is a twentieth of a start. */
+  static async for(config: RoutesConfig, host: Host): Promise<UpstreamCalls> {
+    const opens = [...config.routes.values()].some(({ core }) => core.websocket);
+    return new UpstreamCalls(host, opens ? await import('../../upstream/websocket.ts') : undefined);
+  }
+
+  /**
+   * @param breaker the one that guards this route's calls; undefined for none
+   * @param life of the WebSockets on it; undefined for none
+   */
+  of(entry: RouteConfig, upstream: Upstream, breaker: Breaker | undefined, life: TunnelLife | undefined): RouteCall {
+    const call = this.#plain(entry, upstream, breaker);
+    if (life === undefined || this.#webSockets === undefined) return call;
+    const { openWebSocket } = this.#webSockets;
+    const { terms, body } = call;
+    return { body, run: (x) => (x.upgrading ? openWebSocket(x, terms, life) : forward(x, terms)) };
+  }
+
+  #plain(entry: RouteConfig, upstream: Upstream, breaker: Breaker | undefined): UpstreamCall {
     const last = this.#last.get(upstream);
     if (last !== undefined && last.terms.breaker === breaker && saySame(last.core, entry.core)) return last;
     const call = new UpstreamCall(entry.core, upstreamTerms(entry, upstream, breaker, this.#host));
