@@ -17,7 +17,13 @@ export const RETRY_ELSEWHERE_S = 1;
 /** Connections, beyond the limit, that wait to be told so. */
 const TOLD_AT_ONCE = 100;
 
-const seats = new WeakMap<Socket, Seat>();
+const kSeat: unique symbol = Symbol('sluice seat');
+
+declare module 'node:net' {
+  interface Socket {
+    [kSeat]?: Seat;
+  }
+}
 
 /** Counts the connections of a server that does not listen yet. */
 export function limitConnections(server: Server, most: number): void {
@@ -28,9 +34,9 @@ export function limitConnections(server: Server, most: number): void {
     open += 1;
     const surplus = open > most && !closeLongestWaiting(waiting, server);
     const seat = new Seat(socket, surplus, waiting);
-    seats.set(socket, seat);
+    socket[kSeat] = seat;
     seat.free();
-    socket.once('close', () => {
+    socket.on('close', () => {
       open -= 1;
       seat.leave();
     });
@@ -39,7 +45,7 @@ export function limitConnections(server: Server, most: number): void {
 
 /** The seat of a connection; undefined when its server is not ours to limit. */
 export function seatOf(socket: Socket): Seat | undefined {
-  return seats.get(socket);
+  return socket[kSeat];
 }
 
 /** False when there is none. One that is not what it seems, as its server has other handlers beside ours, is passed over. */
