@@ -1,7 +1,8 @@
 // A call to a third party: the loop of attempts, each of which first waits for its turn, and brings a whole answer.
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Problem } from '../exchange/problem.ts';
-import { type Attempt, Call, type CallFailure } from '../resilience/call.ts';
+import { type Attempt, Call } from '../resilience/call.ts';
+import type { CallFailure } from '../resilience/call-failure.ts';
 import { isIdempotent } from '../resilience/idempotent.ts';
 import type { AttemptResult, Failure } from '../resilience/outcome.ts';
 import { retryAfterMs } from '../resilience/retry-after.ts';

@@ -5,6 +5,7 @@ import { type Alarm, alarms } from './alarm.ts';
 import { backoffMs } from './backoff.ts';
 import type { Breaker, Pass } from './breaker.ts';
 import type { Budget } from './budget.ts';
+import { ANSWER_DUE, BUSY, type CallFailure, NO_TARGET, STALLED, TOTAL_DUE } from './call-failure.ts';
 import { type AttemptResult, type Failure, type Settlement, settlementOf } from './outcome.ts';
 import type { Backoff, RetryCondition } from './settings.ts';
 
@@ -38,18 +39,6 @@ export interface Attempt {
   cancel(): void;
 }
 
-/** Why a call ended without an answer. */
-export type CallFailure =
-  | { readonly kind: 'breaker_open'; readonly retryAfterS: number }
-  | { readonly kind: 'no_target' }
-  /** The upstream's concurrency is used up. */
-  | { readonly kind: 'busy' }
-  /** The answer, or the whole exchange, took too long. */
-  | { readonly kind: 'deadline'; readonly limit: 'answer' | 'total' }
-  /** The client stopped sending its request. */
-  | { readonly kind: 'stalled' }
-  | { readonly kind: 'attempt'; readonly failure: Failure };
-
 const IDLE = 0;
 const ATTEMPT = 1;
 const BACKOFF = 2;
@@ -58,12 +47,7 @@ const ENDED = 4;
 /** It waits until it may make an attempt at all. */
 const TURN = 5;
 
-const NO_TARGET: CallFailure = { kind: 'no_target' };
-const ANSWER_DUE: CallFailure = { kind: 'deadline', limit: 'answer' };
-const TOTAL_DUE: CallFailure = { kind: 'deadline', limit: 'total' };
-const BUSY: CallFailure = { kind: 'busy' };
 const ATTEMPT_TIMEOUT: Failure = { kind: 'timeout', result: 'timeout', unsent: false };
-const STALLED: CallFailure = { kind: 'stalled' };
 
 /** Failed attempts that are remembered for the log. */
 const FAILED_MAX = 8;

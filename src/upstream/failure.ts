@@ -4,7 +4,7 @@ import { bodyProblem } from '../exchange/body-problems.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Problem } from '../exchange/problem.ts';
 import type { BodyFailure } from '../exchange/request-body.ts';
-import type { CallFailure } from '../resilience/call.ts';
+import type { CallFailure } from '../resilience/call-failure.ts';
 import type { Failure } from '../resilience/outcome.ts';
 import * as problems from './problems.ts';
 import type { AnswerTerms, Fallback } from './terms.ts';

@@ -1,7 +1,8 @@
 // A call to the targets of an upstream, HTTP or WebSocket: where each attempt goes, what is taken and given back, and how an answer
 // reaches the client.
 import type { Exchange } from '../exchange/exchange.ts';
-import { type Attempt, Call, type CallFailure } from '../resilience/call.ts';
+import { type Attempt, Call } from '../resilience/call.ts';
+import type { CallFailure } from '../resilience/call-failure.ts';
 import { causeOf } from '../resilience/cause.ts';
 import { isIdempotent } from '../resilience/idempotent.ts';
 import type { AttemptResult, Failure } from '../resilience/outcome.ts';
