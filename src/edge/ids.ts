@@ -1,7 +1,8 @@
 // Request IDs (UUIDv7, RFC 9562 §5.7) and W3C trace context, from one pool of random bytes refilled rarely.
 import { randomFillSync } from 'node:crypto';
 
-const POOL_BYTES = 8192;
+/** A refill finds nothing of what it needs in the caches of the processor: it had better be rare. */
+const POOL_BYTES = 32_768;
 const pool = Buffer.alloc(POOL_BYTES);
 let hex = '';
 let used = 0;
