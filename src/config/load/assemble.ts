@@ -35,8 +35,8 @@ export async function assemble(
   findings: Findings,
   turns: Turns,
 ): Promise<RoutesConfig> {
-  const plans = decodeSection('plans', plansSchema, tree, names);
-  const tenants = decodeSection('tenants', tenantsSchema, tree, names);
+  const plans = await decodeSection('plans', plansSchema, tree, names, turns);
+  const tenants = await decodeSection('tenants', tenantsSchema, tree, names, turns);
   const defaults = tree.entries.get('defaults');
   const upstreams = new Map<string, UpstreamConfig>();
   for (const own of entriesIn('upstreams', tree, names)) {
@@ -65,17 +65,19 @@ export async function assemble(
   return { file, plans, tenants, upstreams, integrations, routes, tenantTable: table };
 }
 
-function decodeSection<Settings>(
+async function decodeSection<Settings>(
   section: string,
   schema: Schema<ReadonlyMap<string, Settings>>,
   tree: MapSetting,
   names: Names,
-): ReadonlyMap<string, Entry & { readonly settings: Settings }> {
-  const decoded = schema.decode(tree.entries.get(section));
+  turns: Turns,
+): Promise<ReadonlyMap<string, Entry & { readonly settings: Settings }>> {
   const entries = new Map<string, Entry & { readonly settings: Settings }>();
   for (const entry of entriesIn(section, tree, names)) {
+    const decoded = schema.decode({ ...entry.tree, entries: new Map([[entry.name, entry.tree]]) });
     const settings = decoded.get(entry.name);
     if (settings !== undefined) entries.set(entry.name, { ...entry, settings });
+    if (turns.isOver) await turns.rest();
   }
   return entries;
 }
