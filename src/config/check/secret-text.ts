@@ -34,6 +34,7 @@ export function secretSpans(text: string): readonly Span[] {
   }));
   spans.push(...secretLiterals(text));
   const known = new Map<string, boolean>();
+  const line = new LineOf(text);
   let section = '';
   let entryColumn = 0;
   let end = 0;
@@ -42,10 +43,9 @@ export function secretSpans(text: string): readonly Span[] {
     const { index } = match;
     if (index < end) continue;
     const name = match[2] ?? '';
-    const lineStart = text.lastIndexOf('\n', index - 1) + 1;
-    const before = text.slice(lineStart, index);
+    const lineStart = line.startBefore(index);
     const column = index - lineStart;
-    const starts = /^[\s?-]*$/.test(before);
+    const starts = /^[\s?-]*$/.test(text.slice(lineStart, index));
     if (starts && column === 0) {
       section = name;
       entryColumn = 0;
@@ -61,7 +61,7 @@ export function secretSpans(text: string): readonly Span[] {
     const endOfValue = (): number =>
       starts
         ? Math.max(endOfBlock(text, from, column), endOfFlow(text, from, false))
-        : endOfFlow(text, from, isInFlow(before));
+        : endOfFlow(text, from, line.isInFlowAt(index));
     if (index < accountEnd) {
       // In an account everything is one but for what is known not to be.
       if (PLAIN_SETTINGS.has(name) || isMap(text, from)) continue;
@@ -82,6 +82,42 @@ export function secretSpans(text: string): readonly Span[] {
   }
   followAliases(text, spans);
   return merged(spans.toSorted((a, b) => a.start - b.start));
+}
+
+/** The line of one offset after another: of a file that is one long line, too, each character is looked at once. */
+class LineOf {
+  readonly #text: string;
+  #start = 0;
+  #end: number;
+  /** Braces and brackets opened and not closed between the start and there. */
+  #depth = 0;
+  #countedTo = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#end = endOfLine(text, 0);
+  }
+
+  /** @param offset not before the one asked for last */
+  startBefore(offset: number): number {
+    while (this.#end < offset) {
+      this.#start = this.#end + 1;
+      this.#end = endOfLine(this.#text, this.#start);
+      this.#depth = 0;
+      this.#countedTo = this.#start;
+    }
+    return this.#start;
+  }
+
+  /** @param offset on that line, and not before the one asked for last */
+  isInFlowAt(offset: number): boolean {
+    for (; this.#countedTo < offset; this.#countedTo++) {
+      const character = this.#text.charAt(this.#countedTo);
+      if (character === '{' || character === '[') this.#depth++;
+      else if (character === '}' || character === ']') this.#depth--;
+    }
+    return this.#depth > 0;
+  }
 }
 
 const ALIAS = /(?<![^\s[{,:])\*([^\s[\]{},]+)/g;
