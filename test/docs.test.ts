@@ -10,6 +10,7 @@ import { verbs } from '../src/cli/verbs.ts';
 import { loadRoutes } from '../src/config/load/load-routes.ts';
 import { temporaryDirectory } from './support/files.ts';
 import { startGateway } from './support/gateway.ts';
+import { assertGenerated } from './support/generated.ts';
 import { closedPort } from './support/ports.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -57,13 +58,13 @@ suite('README.md', () => {
 
 suite('docs/settings.md', () => {
   test('is what `npm run docs` writes', () => {
-    assert.equal(readFileSync(SETTINGS_PAGE, 'utf8'), settingsPage());
+    assertGenerated(SETTINGS_PAGE, settingsPage());
   });
 });
 
 suite('docs/metrics.md', () => {
   test('is what `npm run docs` writes', () => {
-    assert.equal(readFileSync(METRICS_PAGE, 'utf8'), metricsPage());
+    assertGenerated(METRICS_PAGE, metricsPage());
   });
 });
 

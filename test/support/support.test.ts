@@ -1,6 +1,9 @@
 // The tools that other tests stand on, held to what they claim: a test that cannot see a reset proves nothing about resets.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { temporaryDirectory } from './files.ts';
+import { assertGenerated } from './generated.ts';
 import { startNginx } from './nginx.ts';
 import { answerStatuses, startOrigin } from './origin.ts';
 import { closedPort } from './ports.ts';
@@ -82,4 +85,12 @@ test('nginx runs as an upstream', async (t) => {
   const nginx = await startNginx(t, 'location / { return 200 "from nginx"; }');
   const response = await rawRequest(t, nginx.port, GET);
   assert.equal(response.body.toString(), 'from nginx');
+});
+
+test('a file that is behind what writes it is told by its first line that differs', async (t) => {
+  const page = join(await temporaryDirectory(t, { 'page.md': 'one\ntwo\nthree\n' }), 'page.md');
+  assertGenerated(page, 'one\ntwo\nthree\n');
+  assert.throws(() => assertGenerated(page, 'one\n2\nthree\n'), /page\.md .*`npm run docs`.* line 2 .*\n- two\n\+ 2$/);
+  assert.throws(() => assertGenerated(page, 'one\ntwo\nthree\nfour\n'), / line 4 .*\n- \n\+ four$/);
+  assert.throws(() => assertGenerated(page, 'one\ntwo'), / line 3 .*\n- three\n\+ \(end of the file\)$/);
 });

@@ -6,11 +6,10 @@ import { parse } from 'yaml';
 import { ROUTES_SCHEMA, routesSchema } from '../../../docs/generate.ts';
 import { toJsonSchema } from '../../../src/config/format/json-schema.ts';
 import { routesFile } from '../../../src/config/format/routes-file.ts';
-
-const text = await readFile(ROUTES_SCHEMA, 'utf8');
+import { assertGenerated } from '../../support/generated.ts';
 
 test('config/routes.schema.json is what `npm run docs` writes', () => {
-  assert.equal(text, routesSchema());
+  assertGenerated(ROUTES_SCHEMA, routesSchema());
 });
 
 test('an editor that has the schema accepts what the gateway does, and refuses typos', async () => {
