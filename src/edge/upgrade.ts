@@ -24,7 +24,7 @@ export function opensWebSocket(req: IncomingMessage, edge: EdgeSettings, snapsho
   const x = new Exchange(req, new ServerResponse(req), NO_BODY);
   if (admit(x, connection, edge, snapshot.kinds) !== undefined) return false;
   const found = snapshot.table.find(x);
-  return found !== undefined && 'value' in found && found.value.websocket !== undefined;
+  return found !== undefined && 'value' in found && found.value.websocket;
 }
 
 function asksForWebSocket({ method, httpVersionMinor, headers }: IncomingMessage): boolean {

@@ -2,12 +2,6 @@
 import type { Exchange, RouteInfo, Tally } from '../exchange/exchange.ts';
 import type { Pipeline } from './pipeline.ts';
 
-/** What a WebSocket on the route may do; milliseconds, `Infinity` for none. */
-export interface WebSocketLife {
-  readonly idleMs: number;
-  readonly maxMs: number;
-}
-
 export interface RouteParts extends RouteInfo {
   readonly pipeline: Pipeline;
   readonly tally: Tally & { start(): void };
@@ -16,8 +10,8 @@ export interface RouteParts extends RouteInfo {
   readonly encodedSlashes: boolean;
   /** Pages of other origins may call it: it answers their preflights. */
   readonly cors: boolean;
-  /** Undefined: upgrades are served as plain requests. */
-  readonly websocket: WebSocketLife | undefined;
+  /** WebSockets may be opened on it; otherwise upgrades are served as plain requests. */
+  readonly websocket: boolean;
 }
 
 export class Route implements RouteInfo {
@@ -26,7 +20,7 @@ export class Route implements RouteInfo {
   readonly disabled: boolean;
   readonly encodedSlashes: boolean;
   readonly cors: boolean;
-  readonly websocket: WebSocketLife | undefined;
+  readonly websocket: boolean;
   readonly #pipeline: Pipeline;
   readonly #tally: Tally & { start(): void };
 

@@ -174,10 +174,10 @@ function assembleRoute(
   host: Host,
 ): Route {
   const { name, core } = entry;
-  const websocket = core.websocket
+  const life = core.websocket
     ? { idleMs: core.websocket.idle, maxMs: core.websocket.max ?? Number.POSITIVE_INFINITY }
     : undefined;
-  const { run, body } = callOf(entry, parts, called, calls, host, websocket);
+  const { run, body } = callOf(entry, parts, called, calls, host, life);
   const pipeline = new Pipeline(
     parts.policies,
     body,
@@ -191,7 +191,7 @@ function assembleRoute(
     disabled: core.disabled,
     cors: isSet(entry, 'cors'),
     encodedSlashes: core.encoded_slashes ?? host.gateway.http.encoded_slashes,
-    websocket,
+    websocket: life !== undefined,
     tally: host.metrics.route(name, core.match.methods ?? []),
     pipeline,
   });
@@ -204,14 +204,14 @@ function callOf(
   called: CalledBuilder,
   calls: UpstreamCalls,
   host: Host,
-  websocket: TunnelLife | undefined,
+  life: TunnelLife | undefined,
 ): RouteCall {
   const to = entry.core.to ?? '';
   const thirdPartyCall = thirdParty && thirdPartyCallOf(entry, thirdParty, called, host);
   if (thirdPartyCall !== undefined) return { run: thirdPartyCall, body: bodyLimits(entry) };
   const upstream = called.upstreams.get(to);
   if (upstream === undefined) throw new Error(`route ${entry.name} was checked, but calls nothing`);
-  return calls.of(entry, upstream, called.breakerOf(entry, upstream), websocket);
+  return calls.of(entry, upstream, called.breakerOf(entry, upstream), life);
 }
 
 function thirdPartyCallOf(
