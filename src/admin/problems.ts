@@ -21,6 +21,3 @@ export const methodNotAllowed = defineProblem(
   'http_request_error',
 );
 export const internalError = defineProblem('admin.internal', 500, 'Internal error', 'proxy_internal_error');
-
-/** All of them, for docs/errors.md. */
-export const adminProblems = [unauthorized, foreignHost, notFound, methodNotAllowed, internalError] as const;

@@ -6,7 +6,6 @@ import { after, test } from 'node:test';
 import type { Express } from 'express';
 import request, { type Agent } from 'supertest';
 import { type AdminView, createAdmin } from '../../src/admin/app.ts';
-import { adminProblems } from '../../src/admin/problems.ts';
 import type { EventLog } from '../../src/telemetry/events.ts';
 
 const servers: ReturnType<typeof createServer>[] = [];
@@ -230,7 +229,3 @@ async function scrapeOf(port: number): Promise<IncomingMessage> {
   get({ port, host: '127.0.0.1', path: '/metrics', agent: false }, response.resolve).on('error', response.reject);
   return response.promise;
 }
-
-test('the problems have distinct codes', () => {
-  assert.equal(new Set(adminProblems.map(({ code }) => code)).size, adminProblems.length);
-});
