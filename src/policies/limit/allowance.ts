@@ -91,7 +91,7 @@ export class Allowance {
   }
 }
 
-/** A check with its name in headers (draft-ietf-httpapi-ratelimit-headers-11), its texts made at load. */
+/** A check with its name in headers (draft-ietf-httpapi-ratelimit-headers-11), its texts made once. */
 class NamedCheck {
   readonly check: Check;
   /** `"min"`, of `RateLimit`. */
