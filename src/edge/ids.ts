@@ -30,10 +30,10 @@ export function uuidv7(): string {
     const digits = now.toString(16).padStart(12, '0');
     stamp = `${digits.slice(0, 8)}-${digits.slice(8)}-7`;
   }
-  const random = randomHex(18);
+  const random = randomHex(20);
   // The fourth of these digits, as the number it was: its bits are the variant's free ones.
-  const free = pool[(used - 18 + 3) >> 1] ?? 0;
-  return `${stamp}${random.slice(0, 3)}-${VARIANT[free & 3]}${random.slice(4, 7)}-${randomHex(12)}`;
+  const free = pool[(used - 20 + 3) >> 1] ?? 0;
+  return `${stamp}${random.slice(0, 3)}-${VARIANT[free & 3]}${random.slice(4, 7)}-${random.slice(7, 19)}`;
 }
 
 const VARIANT = '89ab';
