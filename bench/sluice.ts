@@ -14,7 +14,14 @@ export interface RunningSluice {
   readonly routesFile: string;
 }
 
-export async function startSluice(files: SluiceFiles, ground: Ground): Promise<RunningSluice> {
+/** From the sources, as everybody here runs it, or as it is shipped, which needs `npm run build` before. */
+export type Entry = 'src/main.ts' | 'dist/main.js';
+
+export async function startSluice(
+  files: SluiceFiles,
+  ground: Ground,
+  entry: Entry = 'src/main.ts',
+): Promise<RunningSluice> {
   const { directory, originPort, source, nodeFlags } = ground;
   const port = await closedPort();
   const adminPort = await closedPort();
@@ -27,7 +34,7 @@ export async function startSluice(files: SluiceFiles, ground: Ground): Promise<R
   const measured = await Measured.start(
     'proxy',
     port,
-    [process.execPath, ...nodeFlags, join(source, 'src/main.ts')].concat(
+    [process.execPath, ...nodeFlags, join(source, entry)].concat(
       ['serve', '--routes', routesFile],
       ['--config', gatewayFile],
     ),

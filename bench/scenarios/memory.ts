@@ -2,16 +2,17 @@
 import { idleTenants } from '../memory/idle-tenants.ts';
 import { largeBodies } from '../memory/large-body.ts';
 import { slowClients } from '../memory/slow-clients.ts';
-import { atRest, coldStart, manyRoutes } from '../memory/start.ts';
+import { build, coldStart, manyRoutes, resident } from '../memory/start.ts';
 import { recipeOrigin } from '../recipe-origin.ts';
 import type { Fact, Ground, Probe } from '../scenario.ts';
 
 const startBodyOrigin = recipeOrigin('body-origin.ts');
 
 async function run(ground: Ground): Promise<readonly Fact[]> {
+  await build(ground);
   const facts = [
     ...(await coldStart(ground)),
-    ...(await atRest(ground)),
+    ...(await resident(ground)),
     ...(await manyRoutes(ground)),
     ...(await idleTenants(ground)),
   ];
