@@ -103,6 +103,12 @@ function without(headers: readonly string[], names: readonly string[]): string[]
   return kept;
 }
 
+/** A 1xx or 204 has no content, and says no length (RFC 9110 §8.6): a client that believes one takes the next answer for it. */
+export function withoutLength(headers: readonly string[]): string[] {
+  return without(headers, LENGTH);
+}
+const LENGTH = ['content-length'];
+
 /** First value of a field in flat pairs; the name in lower case. */
 export function fieldOf(headers: readonly string[], name: string): string | undefined {
   for (let i = 0; i + 1 < headers.length; i += 2) {

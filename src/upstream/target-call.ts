@@ -10,7 +10,14 @@ import { retryAfterMs } from '../resilience/retry-after.ts';
 import { answerFailure } from './failure.ts';
 import type { AttemptListener } from './http-attempt.ts';
 import { requestHeaders } from './request-headers.ts';
-import { fieldOf, type ParsedHeaders, type RawHeaders, responseHeaders, UNPARSED } from './response-headers.ts';
+import {
+  fieldOf,
+  type ParsedHeaders,
+  type RawHeaders,
+  responseHeaders,
+  UNPARSED,
+  withoutLength,
+} from './response-headers.ts';
 import type { Target } from './target.ts';
 import type { UpstreamTerms } from './terms.ts';
 
@@ -88,7 +95,7 @@ export abstract class TargetCall extends Call<UpstreamTerms> implements AttemptL
     const { x } = this;
     if (!this.head(status, () => retryAfterMs(fieldOf(headers, 'retry-after') ?? '') ?? 0)) return false;
     x.status = status;
-    x.responseHeaders = headers;
+    x.responseHeaders = status === 204 ? withoutLength(headers) : headers;
     return true;
   }
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Attempt } from '../resilience/call.ts';
-import { responseHeaders, UNPARSED } from './response-headers.ts';
+import { responseHeaders, UNPARSED, withoutLength } from './response-headers.ts';
 import type { Target } from './target.ts';
 import { TargetCall } from './target-call.ts';
 import type { UpstreamTerms } from './terms.ts';
@@ -103,9 +103,4 @@ function handshakeRequest(req: IncomingMessage, url: string, headers: readonly s
   fields['connection'] = 'Upgrade';
   fields['upgrade'] = 'websocket';
   return Object.create(req, { headers: { value: fields }, url: { value: url } });
-}
-
-/** A 1xx has no content, and so no length (RFC 9110 §8.6). */
-function withoutLength(headers: readonly string[]): string[] {
-  return headers.filter((_, i) => headers[i - (i % 2)]?.toLowerCase() !== 'content-length');
 }

@@ -114,6 +114,11 @@ function dripping(first: string, drop: string, everyMs: number): Script {
 const EXACT: Readonly<Record<string, { script: Script; method?: string; status: number; body: string }>> = {
   'bytes after the Content-Length': { script: says(`${OK}HTTP/1.1 200 OK\r\n\r\nsmuggled`), status: 200, body: '{}' },
   'a body on 204': { script: says('HTTP/1.1 204 No Content\r\n\r\nsmuggled'), status: 204, body: '' },
+  'a length on 204': {
+    script: says('HTTP/1.1 204 No Content\r\nContent-Length: 8\r\nX-Kept: 1\r\n\r\nsmuggled'),
+    status: 204,
+    body: '',
+  },
   'a body on 304': { script: says('HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\nsmuggled'), status: 304, body: '' },
   'a body on HEAD': { script: says(sized(8, 'smuggled')), method: 'HEAD', status: 200, body: '' },
   'a body that runs to the end': { script: saysAnd('HTTP/1.1 200 OK\r\n\r\nok', 'end'), status: 200, body: 'ok' },
@@ -275,6 +280,16 @@ suite('faults of an upstream', () => {
     assert.deepEqual([hints.status, hints.header('link')], [103, '</a.css>']);
     assert.equal((await client.response()).status, 200);
     assert.equal((await observed.line(id)).status, 200);
+    client.socket.destroy();
+  });
+
+  test('a 204 says no length, whatever the upstream says', async () => {
+    const { client } = await ask('a length on 204');
+    const response = await client.response();
+    assert.deepEqual(
+      [response.status, response.header('content-length'), response.header('x-kept')],
+      [204, undefined, '1'],
+    );
     client.socket.destroy();
   });
 
