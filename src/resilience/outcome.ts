@@ -127,6 +127,8 @@ function classifySent(code: string, error: Error): Failure {
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
     case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
     case 'UND_ERR_RES_EXCEEDED_MAX_SIZE':
+    // undici asserts what its parser lets through: a status below 100, a 101 that names no protocol.
+    case 'ERR_ASSERTION':
       return SENT.protocol;
     case 'UND_ERR_SOCKET':
       // undici says `bad response` and `bad upgrade` of a 1xx nobody asked for; all else under this code is a closed connection.

@@ -49,6 +49,8 @@ const UNUSABLE: Readonly<Record<string, Unusable>> = {
   'a Content-Length that is no number': nonsense(says('HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok')),
   'a head without an end': nonsense(says(`HTTP/1.1 200 OK\r\n${MANY_HEADERS}`)),
   'an unsolicited 101': nonsense(says('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')),
+  'a 101 that names no protocol': nonsense(says('HTTP/1.1 101 Switching Protocols\r\n\r\n')),
+  'a status below 100': nonsense(says('HTTP/1.1 099 What\r\nContent-Length: 2\r\n\r\n{}')),
   '10,000 × 102': nonsense(says('HTTP/1.1 102 Processing\r\n\r\n'.repeat(10_000) + OK)),
   'a head that takes too long': timeout(says('')),
   'a head that drips': timeout(dripping('HTTP/1.1 200 OK\r\n', 'X-Drip: 1\r\n', 40)),

@@ -57,6 +57,7 @@ describe('after the request began to be sent', () => {
     [parserError(), 'protocol'],
     [new errors.HeadersOverflowError(), 'protocol'],
     [new errors.ResponseContentLengthMismatchError(), 'protocol'],
+    [coded('ERR_ASSERTION'), 'protocol'],
     [new errors.HeadersTimeoutError(), 'timeout'],
     [new errors.RequestAbortedError(), 'aborted'],
     [coded('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'), 'tls'],
