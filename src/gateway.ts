@@ -56,7 +56,10 @@ export function serve(machine: Machine, req: IncomingMessage, res: ServerRespons
 
 /** A pipelined request: it has not begun before the one before it has ended. */
 function serveLater(machine: Machine, req: IncomingMessage, res: ServerResponse, connection: Connection): void {
-  waitInLine(connection, req.socket, () => serve(machine, req, res));
+  waitInLine(connection, req.socket, () => {
+    // What broke the connection is its body, which is never complete: the refusal behind it in the line is its answer.
+    if (!connection.broken || req.complete) serve(machine, req, res);
+  });
 }
 
 /** Finds the route and enters its policies; the last of them is followed by the call to the upstream. */

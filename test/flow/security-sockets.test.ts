@@ -6,6 +6,7 @@ import { after, before, suite, test } from 'node:test';
 import { suiteCleanUp } from '../support/clean-up.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type Origin, startOrigin } from '../support/origin.ts';
+import { assertProblem } from '../support/problems.ts';
 import { rawConnect } from '../support/raw.ts';
 
 suite('sockets', () => {
@@ -77,4 +78,33 @@ suite('sockets', () => {
       ['/open/1'],
     );
   });
+
+  for (const [name, rest, code] of [
+    ['that its client breaks off', '', 'request.malformed'],
+    ['with a broken chunk', 'zz\r\n', 'request.framing'],
+  ] as const) {
+    test(`a body ${name} before its turn is not waited for: its request is not begun`, async (each) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      origin.answer(async (_, response) => {
+        await promise;
+        response.end();
+      });
+      const already = origin.started;
+      const client = await rawConnect(each, gateway.port);
+      client.send(
+        'GET /open/1 HTTP/1.1\r\nHost: a\r\n\r\n' +
+          `POST /open/2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n${rest}`,
+      );
+      if (rest === '') {
+        client.halfClose();
+        // The gateway has seen the end of its half, and asks whether it has left.
+        assert.equal((await client.response({ interim: true })).status, 102);
+      }
+      resolve();
+      assert.equal((await client.response()).status, 200);
+      assertProblem(await client.response(), 400, code);
+      await client.ended;
+      assert.equal(origin.started, already + 1);
+    });
+  }
 });
