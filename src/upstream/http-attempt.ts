@@ -31,6 +31,10 @@ const TOO_MANY_INFORMATIONAL = Object.assign(new Error('too many 1xx responses')
   code: 'HPE_TOO_MANY_INFORMATIONAL',
 });
 
+const UNKNOWN_CODING = Object.assign(new Error('its only transfer coding may be chunked'), {
+  code: 'HPE_INVALID_TRANSFER_ENCODING',
+});
+
 /** What is sent. */
 interface AttemptRequest {
   readonly method: string;
@@ -115,6 +119,10 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
       else this.#listener.onInformation(status, raw);
       return;
     }
+    // The field ends here: what is coded otherwise would reach the client with no word of it (RFC 9112 §6.1).
+    const coding = parsed['transfer-encoding'];
+    if (coding !== undefined && coding !== 'chunked' && String(coding).toLowerCase() !== 'chunked')
+      return controller.abort(UNKNOWN_CODING);
     this.#headed = true;
     // Slices of the 64 KiB that came with them, which must not be held until the last byte of the body is out.
     controller.rawHeaders = null;

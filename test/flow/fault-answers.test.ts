@@ -45,6 +45,12 @@ const UNUSABLE: Readonly<Record<string, Unusable>> = {
   'Content-Length and Transfer-Encoding': nonsense(
     says('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'),
   ),
+  'a transfer coding that is not chunked': nonsense(
+    saysAnd('HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello', 'end'),
+  ),
+  'a transfer coding before chunked': nonsense(
+    says('HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'),
+  ),
   'two Content-Lengths': nonsense(says('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!')),
   'a Content-Length that is no number': nonsense(says('HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok')),
   'a head without an end': nonsense(says(`HTTP/1.1 200 OK\r\n${MANY_HEADERS}`)),
