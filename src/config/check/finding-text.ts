@@ -32,11 +32,16 @@ function linesOf(written: string | undefined): ((line: number) => string | undef
   const text = written.replace(/^\uFEFF/, '');
   const starts = startsOfLines(text);
   const secrets = secretSpans(text);
+  // A generated file may be one line, and all that is wrong stands in it.
+  let last = { line: 0, shown: '' };
   return (line) => {
     const start = starts[line - 1];
     if (start === undefined) return undefined;
-    const end = (starts[line] ?? text.length + 1) - 1;
-    return masked(text, { start, end }, touching(secrets, start, end)).replace(/\r$/, '');
+    if (last.line !== line) {
+      const end = (starts[line] ?? text.length + 1) - 1;
+      last = { line, shown: masked(text, { start, end }, touching(secrets, start, end)).replace(/\r$/, '') };
+    }
+    return last.shown;
   };
 }
 
@@ -94,15 +99,18 @@ const WIDEST = 160;
 
 /** A line fit for a terminal: a long one is cut around what is meant, and control characters take one column each. */
 function excerpt(line: string, column: number): { shown: string; column: number } {
-  const clean = line.replaceAll(/(?!\t)\p{Cc}/gu, '\uFFFD');
-  if (clean.length <= WIDEST) return { shown: clean, column };
-  const from = Math.max(0, Math.min(column - WIDEST / 4, clean.length - WIDEST));
+  if (line.length <= WIDEST) return { shown: clean(line), column };
+  const from = Math.max(0, Math.min(column - WIDEST / 4, line.length - WIDEST));
   const to = from + WIDEST;
   const head = from > 0 ? '…' : '';
   return {
-    shown: `${head}${clean.slice(from, to)}${to < clean.length ? '…' : ''}`,
+    shown: `${head}${clean(line.slice(from, to))}${to < line.length ? '…' : ''}`,
     column: column - from + head.length,
   };
+}
+
+function clean(text: string): string {
+  return text.replaceAll(/(?!\t)\p{Cc}/gu, '\uFFFD');
 }
 
 function painted(text: string, severity: Severity, colour: boolean): string {

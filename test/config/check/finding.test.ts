@@ -56,6 +56,20 @@ describe('findings', () => {
     assert.equal(findings.errors, 4);
   });
 
+  it('are many in one line of a generated file: it is gone through once, not for each of them', () => {
+    const entries = Array.from(
+      { length: 20_000 },
+      (_, index) => `"route-${index}":{"keys":["secret-${index}"],"to":"x"}`,
+    );
+    const file = `{"routes":{${entries.join(',')}}}`;
+    const places = Array.from(file.matchAll(/"x"/g), ({ index }) => error(at(1, index + 1, 3)));
+    const lines = text(places, file).trimEnd().split('\n');
+    assert.equal(lines.length, 3 * places.length + 1);
+    assert.match(lines.at(-3) ?? '', /"to":"x"/);
+    assert.match(lines.at(-2) ?? '', / \^{3}$/);
+    assert.ok(!lines.some((line) => line.includes('secret-')));
+  });
+
   it('are counted in words', () => {
     const warning: Finding = { ...error(at(1, 1)), severity: 'warning' };
     assert.match(text([error(at(1, 1)), error(at(1, 1))], 'x'), /\n2 errors\n$/);
