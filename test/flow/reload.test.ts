@@ -205,6 +205,32 @@ test('whatever is wrong with the file, the last good one serves', async (t) => {
   });
 });
 
+test('a reload that fails for another reason than the file says so, and can be tried again', async (t) => {
+  const origin = await startOrigin(t);
+  const gateway = await startGateway(t, {
+    routes: routes(origin.url),
+    files: FILES,
+    env: { NODE_OPTIONS: `--import=${import.meta.resolve('../support/preload/failing-thread.ts')}` },
+  });
+  const status = async (): Promise<Record<string, unknown>> => {
+    const answer = await fetch(`${gateway.adminUrl}/api/status`, { headers: { connection: 'close' } });
+    return JSON.parse(await answer.text());
+  };
+  const failed = gateway.log.until((line) => line.event === 'config_load_failed');
+  await gateway.process.writeRoutes(routes(origin.url, '/two'));
+  await failed;
+  assert.equal((await fetch(`${gateway.url}/open`)).status, 200);
+  const { last_reload_successful, last_reload_findings, reloads } = await status();
+  assert.equal(last_reload_successful, false);
+  assert.match(JSON.stringify(last_reload_findings), /routes\.yaml:1:1.*load-failed.*ended without an answer.*SIGHUP/);
+  assert.match(JSON.stringify(reloads), /^\[\{"at":"[^"]+","result":"failed","hash":"","errors":1\},\{[^}]*"loaded"/);
+
+  gateway.process.kill('SIGUSR2');
+  await reloaded(gateway, async () => gateway.process.kill('SIGHUP'));
+  assert.equal((await fetch(`${gateway.url}/two`)).status, 200);
+  assert.deepEqual((await status())['last_reload_findings'], []);
+});
+
 test('no request fails over twenty reloads under load', async (t) => {
   const origin = await startOrigin(t);
   const gateway = await startGateway(t, { routes: routes(origin.url), files: FILES });

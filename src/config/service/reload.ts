@@ -3,6 +3,7 @@ import type { Exchange } from '../../exchange/exchange.ts';
 import type { LiveExchanges } from '../../exchange/live.ts';
 import { ConfiguredModules } from '../../policies/module-loader.ts';
 import type { Snapshot } from '../../route/snapshot.ts';
+import { messageOf } from '../../telemetry/thrown.ts';
 import { type Finding, findingFields, sortFindings } from '../check/finding.ts';
 import { type LoadedRoutes, loadRoutes } from '../load/load-routes.ts';
 import { ONE_TURN, ShortTurns } from '../load/turns.ts';
@@ -18,8 +19,8 @@ import { FileWatcher } from './watch.ts';
 export interface ReloadRecord {
   /** RFC 3339. */
   readonly at: string;
-  readonly result: 'loaded' | 'refused' | 'unchanged';
-  /** Of what was read, `errors` too: with `unchanged`, those of the attempt before. */
+  readonly result: 'loaded' | 'refused' | 'failed' | 'unchanged';
+  /** Of what was read, `errors` too: with `unchanged`, those of the attempt before. With `failed` nothing was: ''. */
   readonly hash: string;
   readonly errors: number;
   /** To what served before; undefined when nothing did, or nothing was loaded. */
@@ -201,13 +202,21 @@ export class Configuration {
     return false;
   }
 
-  /** A bug: what serves goes on serving. */
+  /** A bug, or want of memory: what serves goes on serving. */
   #failed(error: unknown): false {
     if (this.#service === undefined) throw error;
-    const { host } = this.#options;
+    const { file, host } = this.#options;
     this.#lastHash = '';
     this.#serves = false;
-    this.#refusedFor = [];
+    this.#refusedFor = [
+      {
+        at: `${file}:1:1`,
+        code: 'load-failed',
+        message: `it could not be loaded: ${messageOf(error)}`,
+        hint: 'config_load_failed in the log says more; SIGHUP tries again',
+      },
+    ];
+    this.#record('failed', '', 1);
     host.metrics.configRefused();
     host.events.log('error', 'config_load_failed', { serving: this.#service.snapshot.hash, error });
     return false;
