@@ -60,7 +60,7 @@ export interface Gateway {
    * there, and matches by its whole path.
    */
   attach(server: Server | HttpsServer): void;
-  /** Reads routes.yaml anew; resolves to whether it is in service. A refusal changes nothing. */
+  /** Reads routes.yaml anew; resolves to whether it is in service. A refusal changes nothing; after `close`, nothing is read. */
   reload(): Promise<boolean>;
   /** Stops being ready, and asks clients to close their connections; goes on serving. */
   drain(): void;

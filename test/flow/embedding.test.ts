@@ -105,6 +105,20 @@ test('reload() resolves to whether the files are in service', async (t) => {
   await supertest(url).get('/items/1').expect(200);
 });
 
+test('what was to be reloaded when it closed is not: nothing would ever close that', async (t) => {
+  const origin = await startOrigin(t);
+  const { gateway, directory } = await embedGateway(t, routes(origin.url));
+  const file = join(directory, 'routes.yaml');
+  const good = await readFile(file, 'utf8');
+  await writeFile(file, good.replace('/items/{id}', '/things/{id}'));
+  const underWay = gateway.reload();
+  const next = gateway.reload();
+  await gateway.close();
+  assert.deepEqual([await underWay, await next], [true, false]);
+  await writeFile(file, good);
+  assert.equal(await gateway.reload(), false);
+});
+
 test('two gateways in one process share nothing', async (t) => {
   const [left, right] = [await startOrigin(t), await startOrigin(t)];
   const limited = (upstream: string): Readonly<Record<string, unknown>> => ({

@@ -60,6 +60,7 @@ export class Configuration {
   #running: Promise<boolean> | undefined = undefined;
   #again: Promise<boolean> | undefined = undefined;
   #retiring = new Set<Promise<void>>();
+  #closed = false;
 
   constructor(options: ConfigurationOptions) {
     this.#options = options;
@@ -91,9 +92,10 @@ export class Configuration {
 
   /**
    * Reads the files anew. Resolves to whether what they say is in service now; a refusal leaves everything as it was.
-   * Calls while one runs share the next one.
+   * Calls while one runs share the next one. Once closed, nothing would close what came of another: false.
    */
   reload(): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false);
     if (this.#running === undefined) {
       this.#running = this.#load()
         .catch((error: unknown) => this.#failed(error))
@@ -111,6 +113,7 @@ export class Configuration {
 
   /** Stops watching, and closes what serves once its last exchange has ended. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#watcher.close();
     await this.#running;
     const service = this.#service;
