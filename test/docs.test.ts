@@ -140,7 +140,7 @@ function eventsIn(text: string): string[] {
 const LEVELS = new Set(['debug', 'info', 'warn', 'error', 'open']);
 
 /** Words of docs/admin.md that are values or names, not fields. */
-const SAID = new Set(['loaded', 'refused', 'unchanged', 'none', 'sluice_config_info', 'memory', 'time']);
+const SAID = new Set(['loaded', 'refused', 'failed', 'unchanged', 'none', 'sluice_config_info', 'memory', 'time']);
 /** Fields of the status whose own fields are names that a configuration gives, or kinds of them. */
 const BY_NAME = new Set(['upstreams', 'integrations', 'route_breakers', 'next_probes', 'added', 'removed', 'changed']);
 
