@@ -75,9 +75,11 @@ export class Connections {
       return;
     }
     this.#free++;
+    // One of before a renewal is being closed already.
+    if (!usable) return;
     if (this.#closed) void connection.close();
-    else if (usable && broken) this.#idle.unshift(connection);
-    else if (usable) this.#idle.push(connection);
+    else if (broken) this.#idle.unshift(connection);
+    else this.#idle.push(connection);
   }
 
   /** New connections from here on; resolves when what is under way on the old ones has ended and these are closed. */
