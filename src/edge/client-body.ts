@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyFailure, BodyLimits, BodyListener, RequestBody } from '../exchange/request-body.ts';
+import { SMALL_BYTES, SmallPieces } from './small-pieces.ts';
 
 /**
  * An upload that comes more slowly is no upload: it holds a connection to a target that others wait for. 500 bytes a second, the
@@ -65,6 +66,8 @@ export class ClientBody implements RequestBody {
   #stallTimer: NodeJS.Timeout | undefined = undefined;
   /** Chunks since the first byte, while there are not too many to be kept; undefined once there are. */
   #kept: ByteList | undefined = new ByteList();
+  /** Of a body in chunks, which are as small as its client likes. */
+  #small: SmallPieces | undefined = undefined;
   #stream: AttemptBody | undefined = undefined;
   #collector: ((result: Buffer | BodyFailure) => void) | undefined = undefined;
   #listener: BodyListener | undefined = undefined;
@@ -168,15 +171,28 @@ export class ClientBody implements RequestBody {
     this.movedAt = performance.now();
     this.received += chunk.length;
     if (this.received > this.#maxBytes) return this.#fail('too_large');
+    if (this.length === undefined) {
+      if (chunk.length < SMALL_BYTES) {
+        this.#small ??= new SmallPieces((joined) => this.#take(joined));
+        return this.#small.push(chunk);
+      }
+      this.#small?.flush();
+    }
+    this.#take(chunk);
+  };
+
+  #take(piece: Buffer): void {
+    if (this.failure !== undefined) return;
     if (this.#kept !== undefined) {
-      if (this.received <= this.#limits.replayBytes || this.#collector !== undefined) this.#kept.push(chunk);
+      if (this.received <= this.#limits.replayBytes || this.#collector !== undefined) this.#kept.push(piece);
       else this.#kept = undefined;
     }
-    if (this.#stream !== undefined && !this.#stream.push(chunk)) this.#hold(this.movedAt);
-  };
+    if (this.#stream !== undefined && !this.#stream.push(piece)) this.#hold(this.movedAt);
+  }
 
   readonly #onEnd = (): void => {
     if (this.failure !== undefined) return;
+    this.#small?.flush();
     if (framingTrailer(this.#req.rawTrailers)) return this.#fail('framing_trailer');
     clearTimeout(this.#stallTimer);
     this.complete = true;
