@@ -2,16 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Place } from '../schema/schema.ts';
 import { messageOf } from '../telemetry/thrown.ts';
 import { type DocumentFault, fileDocument, inlineDocument, type SchemaDocument } from './document.ts';
-import { Effort } from './linear-matcher.ts';
-import { schemaErrors } from './schema-errors.ts';
+import type { Engines } from './engines.ts';
 import type { SchemaSource } from './source.ts';
 import { type ReportAt, type Survey, survey } from './survey.ts';
-import { type CompiledSchema, engineOptions, newEngine, type Reading, Validator, vocabularyOf } from './validators.ts';
-import { isRecord, walkSchema } from './walk.ts';
+import type { CompiledSchema, Reading } from './validators.ts';
+import { walkSchema } from './walk.ts';
 
 /** Compiles schemas; one per snapshot. */
 export class SchemaCompiler {
@@ -23,9 +21,8 @@ export class SchemaCompiler {
   readonly #pending = new Map<string, Promise<CompiledSchema | undefined>>();
   readonly #reads = new Map<string, Promise<SchemaDocument | DocumentFault | string>>();
   readonly #surveys = new Map<string, Survey>();
-  readonly #engines = new Map<string, Ajv2020>();
   readonly #files = new Set<string>();
-  readonly #effort = new Effort();
+  #engines: Promise<Engines> | undefined;
 
   /** `previous`: the compiler of the snapshot in service, whose schemas are taken over where they are unchanged. */
   constructor(previous?: SchemaCompiler) {
@@ -46,12 +43,14 @@ export class SchemaCompiler {
     const { reading } = source;
     const root = source.kind === 'inline' ? inlineDocument(source) : await this.#read(source.path, source.at, report);
     if (root === undefined) return undefined;
-    const documents = await this.#closure(root, report);
+    this.#engines ??= loadEngines();
+    const engines = await this.#engines;
+    const documents = await this.#closure(root, engines, report);
     if (documents === undefined) return undefined;
     const key = JSON.stringify([reading, ...documents.map(({ uri, text }) => [uri, text])]);
     let pending = this.#pending.get(key);
     if (pending === undefined) {
-      pending = this.#compileOnce(documents, reading, report);
+      pending = this.#compileOnce(documents, reading, engines, report);
       this.#pending.set(key, pending);
     }
     return pending;
@@ -65,8 +64,9 @@ export class SchemaCompiler {
   }
 
   async #compileOnce(
-    documents: readonly SchemaDocument[],
+    documents: Closure,
     reading: Reading,
+    engines: Engines,
     report: ReportAt,
   ): Promise<CompiledSchema | undefined> {
     const same = contentKey(documents, reading);
@@ -74,49 +74,30 @@ export class SchemaCompiler {
     if (compiled === undefined) {
       // Compiling takes a millisecond or more each: requests go in between while a reload compiles many.
       await nextTurn();
-      compiled = this.#build(documents, reading, report);
+      compiled = this.#build(documents, reading, engines, report);
     }
     if (compiled !== undefined) this.#compiled.set(same, compiled);
     return compiled;
   }
 
-  #build(documents: readonly SchemaDocument[], reading: Reading, report: ReportAt): CompiledSchema | undefined {
-    const [root] = documents;
-    if (root === undefined) return undefined;
-    const all = this.#engine(reading, true);
-    // What is coerced is small (a URL, a header section), so one validator does for both questions.
-    const first = reading === 'coerced' ? all : this.#engine(reading, false);
+  #build(documents: Closure, reading: Reading, engines: Engines, report: ReportAt): CompiledSchema | undefined {
     try {
-      for (const engine of new Set([all, first])) this.#add(engine, documents);
-      const checkAll = all.getSchema(root.uri);
-      const checkFirst = first.getSchema(root.uri);
-      if (checkAll === undefined || checkFirst === undefined) throw new Error(`${root.uri} was not added`);
-      return new Validator(checkFirst, checkAll, namesIn(documents), this.#effort);
+      return engines.compile(documents, reading, this.#surveys);
     } catch (error) {
       const message = messageOf(error);
       const reference = missingReference(error);
-      const place = reference === undefined ? root.place('') : placeOfReference(documents, reference);
+      const place = reference === undefined ? documents[0].place('') : placeOfReference(documents, reference);
       report({ path: [], code: 'schema-invalid', message: `the schema cannot be used: ${message}` }, place);
       return undefined;
     }
   }
 
-  #add(engine: Ajv2020, documents: readonly SchemaDocument[]): void {
-    for (const { uri, schema } of documents) {
-      for (const format of this.#surveys.get(uri)?.unknownFormats ?? []) engine.addFormat(format, true);
-      if (engine.schemas[uri] !== undefined) continue;
-      // A file is known by where it is, whatever it calls itself: relative references then mean files.
-      if (typeof schema === 'object') engine.addSchema({ ...schema, $id: uri, $schema: DIALECT }, uri);
-      else engine.addSchema(schema ? { $id: uri } : { $id: uri, not: {} }, uri);
-    }
-  }
-
   /** The document and all it refers to; undefined when one of them is unsound. */
-  async #closure(root: SchemaDocument, report: ReportAt): Promise<readonly SchemaDocument[] | undefined> {
+  async #closure(root: SchemaDocument, engines: Engines, report: ReportAt): Promise<Closure | undefined> {
     const found = new Map<string, SchemaDocument>([[root.uri, root]]);
     let sound = true;
     for (const document of found.values()) {
-      const { references, sound: isSound } = this.#survey(document, report);
+      const { references, sound: isSound } = this.#survey(document, engines, report);
       sound &&= isSound;
       for (const [uri, at] of references) {
         if (found.has(uri)) continue;
@@ -125,30 +106,16 @@ export class SchemaCompiler {
         else found.set(uri, referred);
       }
     }
-    return sound ? [...found.values()] : undefined;
+    const [, ...others] = found.values();
+    return sound ? [root, ...others] : undefined;
   }
 
-  #survey(document: SchemaDocument, report: ReportAt): Survey {
+  #survey(document: SchemaDocument, engines: Engines, report: ReportAt): Survey {
     const known = this.#surveys.get(document.uri);
     if (known !== undefined) return known;
-    const made = this.#knownPlain.has(document.text) ? PLAIN : this.#surveyAnew(document, report);
+    const made = this.#knownPlain.has(document.text) ? PLAIN : surveyAnew(document, engines, report);
     if (made.sound && made.references.size === 0 && made.unknownFormats.length === 0) this.#plain.add(document.text);
     this.#surveys.set(document.uri, made);
-    return made;
-  }
-
-  #surveyAnew(document: SchemaDocument, report: ReportAt): Survey {
-    const engine = this.#engine('exact', true);
-    const made = survey(document, vocabularyOf(engine), report);
-    if (made.sound && engine.validateSchema(document.schema) !== true) {
-      for (const { pointer, ...said } of schemaErrors(engine.errors ?? [], document.schema).slice(
-        0,
-        MAX_SCHEMA_ERRORS,
-      )) {
-        report({ path: [], code: 'schema-invalid', ...said }, document.place(pointer));
-      }
-      return { ...made, sound: false };
-    }
     return made;
   }
 
@@ -166,16 +133,14 @@ export class SchemaCompiler {
     if (isFirst) report({ path: [], code: 'schema-json', message: document.message }, document.at);
     return undefined;
   }
+}
 
-  #engine(reading: Reading, allErrors: boolean): Ajv2020 {
-    const key = `${reading} ${allErrors}`;
-    let engine = this.#engines.get(key);
-    if (engine === undefined) {
-      engine = newEngine(engineOptions(reading, allErrors), this.#effort);
-      this.#engines.set(key, engine);
-    }
-    return engine;
-  }
+/** A document, and all it refers to. */
+type Closure = readonly [SchemaDocument, ...SchemaDocument[]];
+
+async function loadEngines(): Promise<Engines> {
+  const { Engines } = await import('./engines.ts');
+  return new Engines();
 }
 
 const PLAIN: Survey = { references: new Map(), unknownFormats: [], sound: true };
@@ -186,21 +151,16 @@ function contentKey(documents: readonly SchemaDocument[], reading: Reading): str
   return JSON.stringify([reading, ...documents.map(({ uri, text }) => (named ? [uri, text] : text))]);
 }
 
-const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 const MAX_SCHEMA_ERRORS = 5;
 
-/** The members of objects that the documents name. */
-function namesIn(documents: readonly SchemaDocument[]): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const { schema } of documents) {
-    walkSchema(schema, ({ properties, required, dependentRequired }) => {
-      if (isRecord(properties)) for (const name of Object.keys(properties)) names.add(name);
-      for (const list of [required, ...(isRecord(dependentRequired) ? Object.values(dependentRequired) : [])]) {
-        if (Array.isArray(list)) for (const name of list) names.add(String(name));
-      }
-    });
+function surveyAnew(document: SchemaDocument, { judge }: Engines, report: ReportAt): Survey {
+  const made = survey(document, judge.vocabulary, report);
+  if (!made.sound) return made;
+  const faults = judge.faultsOf(document.schema);
+  for (const { pointer, ...said } of faults.slice(0, MAX_SCHEMA_ERRORS)) {
+    report({ path: [], code: 'schema-invalid', ...said }, document.place(pointer));
   }
-  return names;
+  return faults.length === 0 ? made : { ...made, sound: false };
 }
 
 /** The document in a file, what is wrong with it, or why it could not be read. */

@@ -5,7 +5,6 @@ import { type Breach, breachesOf } from './breach.ts';
 import { addLinearFormats } from './formats.ts';
 import { type Effort, EffortExhausted } from './linear-matcher.ts';
 import { patternMatcher } from './pattern.ts';
-import type { Vocabulary } from './survey.ts';
 import { uniqueItems } from './unique-items.ts';
 
 /** Whether values are checked as they are, or as texts that stand for numbers, booleans and lists (`params`, `query`, headers). */
@@ -36,13 +35,15 @@ const COMMON: Options = {
   $data: false,
   allErrors: false,
   addUsedSchema: false,
+  // The judge has seen it (judge.ts).
+  validateSchema: false,
   logger: false,
 };
 
 /** A new engine; one lives as long as the schemas compiled with it. Its patterns draw on `effort`. */
 export function newEngine(options: Options, effort: Effort): Ajv2020 {
   const regExp = Object.assign((pattern: string) => patternMatcher(pattern, effort), { code: 'linear' });
-  const ajv = new Ajv2020({ ...COMMON, ...options, code: { regExp } });
+  const ajv = new Ajv2020({ ...COMMON, ...options, code: { ...options.code, regExp } });
   addFormats.default(ajv);
   addLinearFormats(ajv);
   ajv.removeKeyword('uniqueItems');
@@ -104,18 +105,3 @@ export class Validator implements CompiledSchema {
 const ALL_BREACHES_MAX_BYTES = 32_768;
 
 const TOO_COSTLY: Breach = { pointer: '', detail: 'takes too long to be matched with its patterns', kind: 'enum' };
-
-const vocabularies = new WeakMap<Ajv2020, Vocabulary>();
-
-/** The keywords and formats an engine knows, before schemas add unknown formats to it. */
-export function vocabularyOf(engine: Ajv2020): Vocabulary {
-  let known = vocabularies.get(engine);
-  if (known === undefined) {
-    known = {
-      keywords: new Set(['$anchor', ...Object.keys(engine.RULES.keywords)]),
-      formats: new Set(Object.keys(engine.formats)),
-    };
-    vocabularies.set(engine, known);
-  }
-  return known;
-}
