@@ -1,15 +1,19 @@
 // What `npm run build` makes, as somebody uses it who has installed the package.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { promisify } from 'node:util';
-import { suiteCleanUp } from './support/clean-up.ts';
+import { type CleanUp, suiteCleanUp } from './support/clean-up.ts';
 import { temporaryDirectory } from './support/files.ts';
+import { startGateway } from './support/gateway.ts';
+import { answerJson, startVendor } from './support/vendor.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const TSC = join(ROOT, 'node_modules/.bin/tsc');
+/** What a build needs of this repository, besides the packages. */
+const BUILT_FROM = ['src', 'bin', 'config', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 const execute = promisify(execFile);
 
 suite('an installed package', () => {
@@ -27,10 +31,9 @@ routes: { hello: { match: GET /hello, to: none, auth: none, fallback: { status: 
 `,
     });
     installed = join(directory, 'node_modules/sluice');
-    await execute(TSC, ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(installed, 'dist')]);
+    const checkout = await built(t);
     for (const path of ['package.json', ...files]) {
-      if (path === 'dist') continue;
-      await cp(join(ROOT, path), join(installed, path), { recursive: true });
+      await cp(join(checkout, path), join(installed, path), { recursive: true });
     }
     for (const path of await productionPackages()) {
       await mkdir(join(directory, dirname(path)), { recursive: true });
@@ -71,6 +74,63 @@ await gateway.close();
     await assertTypes('consumer.ts');
   });
 
+  test('serves from the command line, with threads and modules of one’s own', async (run) => {
+    const vendor = await startVendor(run, { answer: answerJson({ items: Array.from({ length: 50_000 }, () => 2) }) });
+    const routes = (path: string): Record<string, unknown> => ({
+      version: 1,
+      defaults: { auth: 'none' },
+      integrations: { vendor: { url: vendor.url } },
+      routes: {
+        // An answer of this size is mapped on a thread.
+        sum: { match: `GET ${path}`, to: 'vendor', response: { body: "{ 'sum': $sum(items) }" }, use: './own.ts' },
+      },
+    });
+    const gateway = await startGateway(run, {
+      main: join(installed, 'dist/main.js'),
+      routes: routes('/one'),
+      files: { 'own.ts': OWN_POLICY },
+    });
+    const ask = async (path: string): Promise<unknown> => {
+      const answer = await fetch(gateway.url + path);
+      return [answer.status, answer.headers.get('x-own'), await answer.text()];
+    };
+    assert.deepEqual(await ask('/one'), [200, 'sum', '{"sum":100000}']);
+    const next = gateway.log.lines.length;
+    await gateway.process.writeRoutes(routes('/two'));
+    await gateway.log.until((line) => line.event === 'config_reloaded', next);
+    assert.deepEqual(await ask('/two'), [200, 'sum', '{"sum":100000}']);
+  });
+
+  test('gives modules of one’s own the instance that one’s server runs', async (run) => {
+    const own = await temporaryDirectory(run, {
+      'own.ts': `import { ConfigurationError, createGateway } from 'sluice';
+        const thrown = await createGateway({ routes: '/missing.yaml' }).catch((error: unknown) => error);
+        Object.assign(globalThis, { thrown, itsError: ConfigurationError });
+        export default (_req: unknown, _res: unknown, next: () => void) => next();`,
+      'routes.yaml': `version: 1
+upstreams: { none: http://127.0.0.1:1 }
+routes: { own: { match: GET /own, to: none, auth: none, use: ./own.ts } }
+`,
+    });
+    await writeFile(
+      join(directory, 'same.ts'),
+      `import { ConfigurationError, createGateway } from 'sluice';
+const gateway = await createGateway({ routes: process.argv[2] });
+console.error(globalThis.thrown instanceof ConfigurationError, globalThis.itsError === ConfigurationError);
+await gateway.close();
+`,
+    );
+    const args = ['same.ts', join(own, 'routes.yaml')];
+    const { stderr } = await execute(process.execPath, args, { cwd: directory });
+    assert.equal(stderr, 'true true\n');
+  });
+
+  test('holds what this build made, and nothing else', async () => {
+    const files = await readdir(join(installed, 'dist'));
+    assert.ok(files.includes('main.js') && files.includes('index.d.ts'), files.join());
+    assert.ok(!files.includes('stale.js'));
+  });
+
   async function assertTypes(file: string): Promise<void> {
     const flags = '--strict --exactOptionalPropertyTypes --target es2024 --module nodenext --types node --noEmit';
     await execute(TSC, [...flags.split(' '), file], { cwd: directory }).catch((error: unknown) => {
@@ -78,6 +138,15 @@ await gateway.close();
     });
   }
 });
+
+/** A copy of this repository in which `npm run build` was run over what an earlier build had left. */
+async function built(t: CleanUp): Promise<string> {
+  const checkout = await temporaryDirectory(t, { 'dist/stale.js': '' });
+  for (const path of BUILT_FROM) await cp(join(ROOT, path), join(checkout, path), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
+  await execute('npm', ['run', 'build'], { cwd: checkout });
+  return checkout;
+}
 
 /** What comes along with the package: nothing that only its development needs. */
 async function productionPackages(): Promise<string[]> {
@@ -88,6 +157,16 @@ async function productionPackages(): Promise<string[]> {
     .filter(([path, { dev, optional }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && !dev && !optional)
     .map(([path]) => path);
 }
+
+const OWN_POLICY = `
+import { definePolicy, s, type Exchange } from 'sluice';
+export default definePolicy({
+  name: 'own',
+  summary: 'Marks answers',
+  schema: s.object({ header: s.string({ doc: 'Header', default: 'x-own' }) }, { doc: 'Own' }),
+  create: ({ header }, env) => ({ onResponse(x: Exchange) { x.responseHeaders.push(header, env.route); } }),
+});
+`;
 
 /** A consumer's project. Each \`isKnown\` fails to compile when the type it is given is \`any\`. */
 const CONSUMER = `

@@ -1,19 +1,14 @@
 // Why a module of a platform engineer's cannot be used, in one line that names the line of theirs.
-import { dirname, extname, join, sep } from 'node:path';
+import { sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { CODE_FOLDER } from '../places.ts';
 import { messageOf } from '../telemetry/thrown.ts';
-
-/** Where Sluice's own code is. */
-const SLUICE_FOLDER = dirname(import.meta.dirname) + sep;
-
-/** What `import … from 'sluice'` means in a module: the index of the running instance, never of a copy. */
-export const SLUICE_INDEX = pathToFileURL(join(SLUICE_FOLDER, `index${extname(import.meta.filename)}`)).href;
 
 /** Whether a URL is a file that a platform engineer edits: neither Sluice's nor a package's. */
 export function isOwn(url: string): boolean {
   if (!url.startsWith('file:')) return false;
   const path = fileURLToPath(url);
-  return !path.startsWith(SLUICE_FOLDER) && !path.includes(`${sep}node_modules${sep}`);
+  return !path.startsWith(CODE_FOLDER) && !path.includes(`${sep}node_modules${sep}`);
 }
 
 /** What was thrown while a module was loaded or set up, and where: `x is not defined (/srv/plugins/audit.ts:12)`. */

@@ -6,9 +6,10 @@ import { readFileSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { INDEX } from '../places.ts';
 import { messageOf } from '../telemetry/thrown.ts';
 import { claimFiles, runAs } from './module-context.ts';
-import { faultText, isOwn, SLUICE_INDEX } from './module-fault.ts';
+import { faultText, isOwn } from './module-fault.ts';
 
 /** A module as a configuration names it. */
 export interface ModuleReference {
@@ -187,7 +188,7 @@ function install(): void {
   registerHooks({
     resolve(specifier, context, nextResolve) {
       // Whatever is installed, or built, beside the module: with a second copy nothing it declares would be known.
-      if (specifier === PACKAGE) return { url: SLUICE_INDEX, shortCircuit: true };
+      if (specifier === PACKAGE) return { url: INDEX.href, shortCircuit: true };
       const { parentURL } = context;
       const version = parentURL === undefined ? undefined : versionOf(parentURL);
       // Seen before it is looked for, so that a file that is missing is waited for.

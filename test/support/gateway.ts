@@ -8,7 +8,7 @@ import { temporaryDirectory } from './files.ts';
 import { LogLines } from './log-lines.ts';
 import { spawnBound } from './process.ts';
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const SOURCES = join(import.meta.dirname, '../../src/main.ts');
 const EXIT_TIMEOUT_MS = 60_000;
 
 /** YAML text, or a value written as JSON (which is YAML). */
@@ -23,6 +23,8 @@ export interface GatewayOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Added to an environment that holds PATH only, so a developer's own variables change nothing. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What is run, such as what was built; the sources unless given. */
+  readonly main?: string;
 }
 
 /** How a process ended: `code` when it exited, `signal` when it was killed. */
@@ -101,7 +103,14 @@ export async function spawnGateway(t: CleanUp, options: GatewayOptions): Promise
   });
   const child = spawnBound(
     process.execPath,
-    [MAIN, 'serve', '--routes', join(directory, 'routes.yaml'), '--config', join(directory, 'gateway.yaml')],
+    [
+      options.main ?? SOURCES,
+      'serve',
+      '--routes',
+      join(directory, 'routes.yaml'),
+      '--config',
+      join(directory, 'gateway.yaml'),
+    ],
     { cwd: directory, env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', ...options.env } },
   );
   const gateway = new GatewayProcess(directory, child, new LogLines(child.stdout));

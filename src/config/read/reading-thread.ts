@@ -1,16 +1,11 @@
 // Reads a configuration file on a thread of its own: the YAML of a thousand routes is tens of milliseconds in one piece, which a
 // process that serves does not have. The thread ends with its file.
 import { Worker } from 'node:worker_threads';
+import { READING_WORKER } from '../../places.ts';
 import type { Turns } from '../load/turns.ts';
 import { unpackTree } from './packed-tree.ts';
 import type { Environment, Source } from './read-source.ts';
 import type { Order, PackedSource } from './reading-worker.ts';
-
-/** The source runs as it is; what was built beside it is JavaScript. */
-const WORKER = new URL(
-  import.meta.url.endsWith('.ts') ? './reading-worker.ts' : './reading-worker.js',
-  import.meta.url,
-);
 
 /** As `readSource`, in turns. Rejects when the thread fails, such as for want of memory. */
 export async function readOnThread(file: string, env: Environment, turns: Turns): Promise<Source> {
@@ -21,7 +16,7 @@ export async function readOnThread(file: string, env: Environment, turns: Turns)
 
 function ordered(order: Order): Promise<PackedSource> {
   return new Promise((resolve, reject) => {
-    new Worker(WORKER, { workerData: order, env: {}, argv: [] })
+    new Worker(READING_WORKER, { workerData: order, env: {}, argv: [] })
       .on('message', resolve)
       .on('error', reject)
       .on('exit', () => reject(new Error(`the thread that reads ${order.file} ended without an answer`)));

@@ -1,6 +1,7 @@
 // Worker threads: started when first needed, one job each at a time, ended when a job takes too long.
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { JOB_WORKER } from '../../places.ts';
 import type { Job, JobReply } from './worker.ts';
 
 /** Time for one job, once it has a thread. */
@@ -29,9 +30,6 @@ interface Order {
   reject(error: JobError): void;
 }
 
-/** The source runs as it is; what was built beside it is JavaScript. */
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
-
 class Thread {
   readonly #worker: Worker;
   #order: Order | undefined = undefined;
@@ -43,7 +41,11 @@ class Thread {
   constructor(free: (thread: Thread) => void, gone: (thread: Thread) => void) {
     this.#free = free;
     this.#gone = gone;
-    this.#worker = new Worker(WORKER, { resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB }, env: {}, argv: [] });
+    this.#worker = new Worker(JOB_WORKER, {
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
+      env: {},
+      argv: [],
+    });
     // An idle thread keeps no process alive.
     this.#worker.unref();
     this.#worker.on('message', (reply: JobReply) => this.#finish(reply));
