@@ -3,8 +3,9 @@ import { audit } from '../config/check/audit.ts';
 import { type Finding, sortFindings } from '../config/check/finding.ts';
 import { type GatewayConfig, gatewaySchema } from '../config/format/gateway-schema.ts';
 import { loadGateway } from '../config/load/load-gateway.ts';
-import { type LoadedRoutes, loadRoutes } from '../config/load/load-routes.ts';
+import { type LoadedRoutes, loadRoutesOnce } from '../config/load/load-routes.ts';
 import { rehearse } from '../config/service/rehearse.ts';
+import { readToEnd } from '../named-file.ts';
 import { findingsJson, showFindings } from './findings.ts';
 import { DEFAULT_ROUTES, type Verb } from './verb.ts';
 
@@ -15,8 +16,8 @@ export const check: Verb = {
   flags: ['strict'],
   words: 0,
   async run(_words, flags, terminal) {
-    const gateway = await loadGateway(flags.config, terminal.env);
-    const routes = await loadRoutes(flags.routes ?? DEFAULT_ROUTES, terminal.env);
+    const gateway = await loadGateway(flags.config, terminal.env, readToEnd);
+    const routes = await loadRoutesOnce(flags.routes ?? DEFAULT_ROUTES, terminal.env);
     const findings = sortFindings([...gateway.findings, ...routes.findings, ...(await deeper(routes, gateway.config))]);
     if (flags.json) terminal.out(findingsJson(findings));
     else terminal.out(findings.length === 0 ? 'no findings\n' : showFindings(findings, terminal.colour));

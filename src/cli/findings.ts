@@ -1,17 +1,17 @@
 // Shows findings: with the lines they are about for people, or as JSON.
-import { readFileSync } from 'node:fs';
 import type { Finding } from '../config/check/finding.ts';
 import { findingsText } from '../config/check/finding-text.ts';
+import { readNamedFileSync } from '../named-file.ts';
 
 /** Findings as `sluice check` and `serve` print them; '' when there are none. */
 export function showFindings(findings: readonly Finding[], colour: boolean): string {
   return findingsText(findings, { textOf, colour });
 }
 
-/** A variable is not a file, and a missing file has no lines: such findings stand without. */
+/** A variable is not a file, a missing file has no lines, and a pipe has given them away: such findings stand without. */
 function textOf(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return readNamedFileSync(file).toString();
   } catch {
     return undefined;
   }

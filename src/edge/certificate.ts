@@ -1,7 +1,7 @@
 // The listener's certificate: read at start, read again when its files change, never replaced by one that does not work.
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { readNamedFileSync } from '../named-file.ts';
 
 export interface CertificateFiles {
   /** PEM, the chain. */
@@ -19,8 +19,8 @@ export interface Certificate {
 
 /** Reads and proves a certificate. @throws Error when a file cannot be read or the key does not fit. */
 export function readCertificate(files: CertificateFiles): Certificate {
-  const cert = readFileSync(files.cert);
-  const key = readFileSync(files.key);
+  const cert = readNamedFileSync(files.cert);
+  const key = readNamedFileSync(files.key);
   createSecureContext({ cert, key });
   return { cert, key, expiresAtMs: new X509Certificate(cert).validToDate.getTime() };
 }

@@ -9,7 +9,7 @@ import { parseIPv4 } from '../../tenant/address.ts';
 import { type Finding, Findings } from '../check/finding.ts';
 import { withoutSecrets } from '../check/secret-text.ts';
 import { type GatewayConfig, gatewaySchema } from '../format/gateway-schema.ts';
-import { type Environment, readSource, type Source } from '../read/read-source.ts';
+import { type Environment, type ReadFile, readSource, type Source } from '../read/read-source.ts';
 import { mergeLayers } from './merge.ts';
 
 export type { GatewayConfig } from '../format/gateway-schema.ts';
@@ -39,14 +39,15 @@ const layerSchema = s.partial(gatewaySchema);
  * Reads and checks the process settings.
  *
  * @param file undefined: {@link DEFAULT_GATEWAY_FILE}, which may be missing; one that is named may not
+ * @param read as {@link readSource} takes it
  */
-export async function loadGateway(file: string | undefined, env: Environment): Promise<LoadedGateway> {
+export async function loadGateway(file: string | undefined, env: Environment, read?: ReadFile): Promise<LoadedGateway> {
   const findings = new Findings();
   const files = new Set([resolve(file ?? DEFAULT_GATEWAY_FILE)]);
   const source =
     file === undefined && !existsSync(DEFAULT_GATEWAY_FILE)
       ? undefined
-      : await readSource(file ?? DEFAULT_GATEWAY_FILE, env);
+      : await readSource(file ?? DEFAULT_GATEWAY_FILE, env, read);
   const layers = [
     kubernetes(env, findings),
     source && fileLayer(source, findings, files),

@@ -1,16 +1,16 @@
 // routes.yaml → a checked, typed configuration, or everything that is wrong with it: read → expand → normalise → merge →
 // decode → cross-check. Nothing here throws on bad input, and nothing runs a policy.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SchemaCompiler } from '../../json/compiler.ts';
+import { readNamedFile, readToEnd } from '../../named-file.ts';
 import type { Node, Place, Report } from '../../schema/schema.ts';
 import { crossCheck } from '../check/cross-check.ts';
 import { type Finding, Findings } from '../check/finding.ts';
 import { checkSchemas } from '../check/schemas.ts';
 import { type SecretHolder, withoutSecrets } from '../check/secret-text.ts';
 import type { RoutesConfig } from '../format/routes-config.ts';
-import { type Environment, readSource } from '../read/read-source.ts';
+import { type Environment, readSource, type Source } from '../read/read-source.ts';
 import { readOnThread } from '../read/reading-thread.ts';
 import { assemble, type Names } from './assemble.ts';
 import { normalise } from './normalise.ts';
@@ -53,10 +53,24 @@ export async function loadRoutes(file: string, env: Environment, beside?: Beside
   const turns = beside?.turns ?? ONE_TURN;
   // Starting a thread takes longer than reading most files: who waits for nothing else reads here.
   const source = await (beside === undefined ? readSource(file, env) : readOnThread(file, env, turns));
+  return understand(file, source, beside?.schemas, turns);
+}
+
+/** As {@link loadRoutes}, for one who reads the file this once and waits for nothing else: it may be a pipe. */
+export async function loadRoutesOnce(file: string, env: Environment): Promise<LoadedRoutes> {
+  return understand(file, await readSource(file, env, readToEnd), undefined, ONE_TURN);
+}
+
+async function understand(
+  file: string,
+  source: Source,
+  known: SchemaCompiler | undefined,
+  turns: Turns,
+): Promise<LoadedRoutes> {
   const findings = new Findings();
   for (const finding of source.findings) findings.push(finding);
   const config = source.root && (await build(file, source.root, findings, turns));
-  const schemas = new SchemaCompiler(beside?.schemas);
+  const schemas = new SchemaCompiler(known);
   if (config !== undefined) await checkSchemas(config, schemas, findings, turns);
   const texts = await TextFiles.read(config, { file, text: source.text }, findings, turns);
   const files = new Set([...source.files.map((each) => resolve(each)), ...schemas.files, ...texts.files]);
@@ -108,7 +122,7 @@ function keysOf(node: Node): ReadonlyMap<string, Place> {
 async function contentHash(files: Iterable<string>): Promise<string> {
   const hash = createHash('sha256');
   for (const file of files) {
-    const content = await readFile(file).catch(() => Buffer.alloc(0));
+    const content = await readNamedFile(file).catch(() => Buffer.alloc(0));
     hash.update(`${file.length}:${file}${content.length}:`).update(content);
   }
   return hash.digest('hex').slice(0, 16);

@@ -1,5 +1,5 @@
 // The files that mappings and XML templates stand in, read once for each load, and where in them something is.
-import { readFile } from 'node:fs/promises';
+import { readNamedFile } from '../../named-file.ts';
 import type { Place, Setting } from '../../schema/schema.ts';
 import { unseenLeaves } from '../../schema/settings.ts';
 import { type TextSource, textSourceOf } from '../../schema/text.ts';
@@ -112,9 +112,8 @@ async function sourcesOf(config: RoutesConfig, turns: Turns): Promise<ReadonlySe
 
 async function readText(path: string): Promise<{ readonly text: string } | { readonly fault: string }> {
   try {
-    const text = await readFile(path, 'utf8');
-    if (text.trim() === '') return { fault: 'is empty' };
-    return text.length > LARGEST_BYTES ? { fault: 'is larger than 1 MiB' } : { text };
+    const text = (await readNamedFile(path, LARGEST_BYTES)).toString();
+    return text.trim() === '' ? { fault: 'is empty' } : { text };
   } catch (error) {
     return { fault: `cannot be read: ${whyUnreadable(error)}` };
   }

@@ -1,7 +1,7 @@
 // `${env:NAME}`, `${env:NAME:-default}` and `${file:path}`, replaced after parsing so that what they hold can never change the
 // shape of a configuration. What came out of one is a secret: it is never shown.
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { readNamedFile } from '../../named-file.ts';
 import type { MapEntry, Node, Report, ScalarNode } from '../../schema/schema.ts';
 import { type Finding, Findings } from '../check/finding.ts';
 import { parseReferences, type Reference } from './reference.ts';
@@ -77,10 +77,8 @@ function pathOf(name: string, node: ScalarNode): string {
 
 async function readText(path: string): Promise<FileText> {
   try {
-    const text = await readFile(path, 'utf8');
-    return text.length > LARGEST_BYTES
-      ? { error: 'it is larger than 1 MiB' }
-      : { text: text.replace(/^\uFEFF/, '').trim() };
+    const text = (await readNamedFile(path, LARGEST_BYTES)).toString();
+    return { text: text.replace(/^\uFEFF/, '').trim() };
   } catch (error) {
     return { error: whyUnreadable(error) };
   }

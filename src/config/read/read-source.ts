@@ -1,5 +1,5 @@
 // One configuration file as a tree: read, parsed, `${…}` expanded, with everything that must be watched.
-import { readFile } from 'node:fs/promises';
+import { readNamedFile } from '../../named-file.ts';
 import type { Node } from '../../schema/node.ts';
 import type { Finding } from '../check/finding.ts';
 import { expand } from './expand.ts';
@@ -8,6 +8,9 @@ import { readYaml } from './yaml.ts';
 
 /** What processes are given: names to values. */
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** All bytes of a file. @throws an Error that says why they cannot be had. */
+export type ReadFile = (file: string) => Promise<Buffer>;
 
 export interface Source {
   /** Missing when the file cannot be read or is not YAML. */
@@ -21,11 +24,15 @@ export interface Source {
   readonly secrets: ReadonlySet<string>;
 }
 
-/** Reads `file`. A file that cannot be read is a finding at its beginning. */
-export async function readSource(file: string, env: Environment): Promise<Source> {
+/**
+ * Reads `file`. A file that cannot be read is a finding at its beginning.
+ *
+ * @param read how: what is read once may be a pipe, too
+ */
+export async function readSource(file: string, env: Environment, read: ReadFile = readNamedFile): Promise<Source> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = (await read(file)).toString();
   } catch (error) {
     return { root: undefined, findings: [unreadable(file, error)], files: [file], text: '', secrets: NONE };
   }

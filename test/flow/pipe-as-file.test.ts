@@ -1,0 +1,125 @@
+// A pipe or a device where a file of the configuration should be: told of, never waited for; and a pipe where it is of use.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import type { CleanUp } from '../support/clean-up.ts';
+import { temporaryDirectory } from '../support/files.ts';
+import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { startOrigin } from '../support/origin.ts';
+import { spawnBound } from '../support/process.ts';
+import { within } from '../support/wait.ts';
+
+const execute = promisify(execFile);
+const MAIN = resolve('src/main.ts');
+const PIPE = /it is a pipe, not a file/;
+
+const routes = (upstream: string, path = '/open'): string => `version: 1
+upstreams: { origin: ${upstream} }
+tenants:
+  acme: { keys: "\${file:key}" }
+routes:
+  open: { match: GET ${path}, to: origin, auth: none }
+`;
+
+/** Puts a pipe that nobody writes to in place of a file. */
+async function becomesPipe(file: string): Promise<void> {
+  await execute('mkfifo', [`${file}.pipe`]);
+  await rename(`${file}.pipe`, file);
+}
+
+test('a file that becomes a pipe is refused, what was serves on, and the process ends when told to', async (t) => {
+  const origin = await startOrigin(t);
+  const gateway = await startGateway(t, {
+    routes: routes(origin.url),
+    files: { key: 'acme-secret-one-aaaaaaaa\n' },
+  });
+  const at = (name: string): string => join(gateway.process.directory, name);
+  const status = async (path: string): Promise<number> => (await fetch(gateway.url + path)).status;
+
+  assert.match(await refusal(gateway, () => becomesPipe(at('routes.yaml'))), PIPE);
+  assert.equal(await status('/open'), 200);
+
+  await gateway.process.writeRoutes(routes(origin.url, '/two'));
+  await gateway.log.until((line) => line.event === 'config_reloaded');
+  assert.equal(await status('/two'), 200);
+
+  assert.match(await refusal(gateway, () => becomesPipe(at('key'))), PIPE);
+  assert.match(await refusal(gateway, () => becomesPipe(at('routes.yaml'))), PIPE);
+  assert.equal(await status('/two'), 200);
+  assert.equal((await gateway.process.stop()).code, 0);
+});
+
+test('process settings that become a pipe are told of, and the process ends when told to', async (t) => {
+  const origin = await startOrigin(t);
+  const gateway = await startGateway(t, {
+    routes: routes(origin.url),
+    files: { key: 'acme-secret-one-aaaaaaaa\n' },
+  });
+  await becomesPipe(join(gateway.process.directory, 'gateway.yaml'));
+  const line = await gateway.log.until(({ event }) => event === 'restart_would_fail');
+  assert.match(JSON.stringify(line), PIPE);
+  assert.equal((await gateway.process.stop()).code, 0);
+});
+
+for (const name of ['routes.yaml', 'gateway.yaml', 'key', 'cert.pem']) {
+  test(`a gateway whose ${name} is a pipe does not start, and says why`, async (t) => {
+    const { directory, stderr, code } = await served(t, name);
+    assert.equal(code, 78, stderr);
+    assert.match(stderr, PIPE);
+    assert.ok(stderr.includes(join(directory, name)), stderr);
+  });
+}
+
+test('a verb that reads a file once may be given a pipe', async (t) => {
+  const directory = await temporaryDirectory(t, {
+    'routes.yaml': routes('http://127.0.0.1:7001')
+      .replace('open:', 'open: { limt: 3/s },')
+      .replace('"${file:key}"', '[]'),
+    'sound.yaml': routes('http://127.0.0.1:7001').replace('${file:key}', `sha256:${'a'.repeat(64)}`),
+  });
+  const piped = (words: string) =>
+    execute('bash', ['-c', `'${process.execPath}' '${MAIN}' ${words}`], { cwd: directory });
+  assert.match(
+    (await piped('check --routes <(sleep 0.2; cat sound.yaml) --config <(echo "{}")')).stdout,
+    /0 errors|warning/,
+  );
+  assert.match((await piped('explain open --routes /dev/stdin < <(cat sound.yaml)')).stdout, /open → origin/);
+  await assert.rejects(piped('check --routes <(cat routes.yaml)'), { code: 1 });
+});
+
+/** Runs `serve` in a folder where `name` is a pipe, until it ends. */
+async function served(t: CleanUp, name: string) {
+  const directory = await temporaryDirectory(t, {
+    'routes.yaml': routes('http://127.0.0.1:7001'),
+    key: 'acme-secret-one-aaaaaaaa\n',
+    'cert.pem': '',
+  });
+  const tls = name === 'cert.pem' ? `listen: { tls: { cert: ${join(directory, name)}, key: key } }\n` : '{}';
+  await writeFile(join(directory, 'gateway.yaml'), tls);
+  await becomesPipe(join(directory, name));
+  const file = (each: string): string => join(directory, each);
+  const child = spawnBound(
+    process.execPath,
+    [MAIN, 'serve', '--routes', file('routes.yaml'), '--config', file('gateway.yaml')],
+    { cwd: directory, env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0' } },
+  );
+  t.after(() => void child.kill('SIGKILL'));
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  child.stdout.resume();
+  await within(new Promise((done) => child.on('close', done)), 'end of the process');
+  return { directory, stderr, code: child.exitCode };
+}
+
+/** What the log says of the reload that follows `change`, which is refused. */
+async function refusal(gateway: RunningGateway, change: () => Promise<void>): Promise<string> {
+  const mark = gateway.log.lines.length;
+  await change();
+  const line = await gateway.log.until(({ event }) => event === 'config_refused', mark);
+  return JSON.stringify(line['findings']);
+}
