@@ -1,9 +1,9 @@
 // Writes the one answer of an exchange to the client's socket: an upstream's, streamed, or a problem of our own.
-import type { ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
 import { defineProblem, type Problem } from '../exchange/problem.ts';
-import type { Reply } from '../exchange/reply.ts';
+import type { Reply, Written } from '../exchange/reply.ts';
 import { lingerOnClose } from './linger.ts';
 import { problemDocument, proxyStatus } from './problem-document.ts';
 
@@ -92,16 +92,16 @@ export class ClientReply implements Reply {
     if (!bodyless) flushSoon(this);
   }
 
-  write(chunk: Buffer): boolean {
-    if (this.#bodyless || this.#ended) return true;
+  write(chunk: Buffer): Written {
+    if (this.#bodyless || this.#ended) return 'gone';
     const { inspector } = this.#x;
     if (inspector !== undefined && this.#inspected !== undefined && !this.#inspect(inspector, chunk, this.#inspected))
-      return true;
-    if (!this.started) return true;
+      return 'kept';
+    if (!this.started) return 'kept';
     this.#x.bytesOut += chunk.length;
     if (!this.#flushed && this.#held === undefined && chunk.length <= HELD_BYTES) {
       this.#held = chunk;
-      return true;
+      return 'kept';
     }
     this.flush();
     return this.#send(chunk);
@@ -154,23 +154,27 @@ export class ClientReply implements Reply {
   flush(): void {
     if (this.#flushed || this.#ended || this.#res.destroyed) return;
     this.#flushed = true;
-    if (this.#held === undefined) this.#res.flushHeaders();
-    else this.#res.write(this.#held);
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined) this.#res.flushHeaders();
+    else this.#res.write(held);
   }
 
   /**
    * A chunk may be more than the socket is to hold and still be gone at once: when the kernel has taken all of it, there is nothing to
-   * wait for. Middleware that has put itself before the socket, as compression does, has its own idea of when it can take more.
+   * wait for. Middleware that has put itself before the socket, as compression does, has its own idea of when it can take more, and
+   * of how long it holds what it was given.
    */
-  #send(chunk: Buffer): boolean {
+  #send(chunk: Buffer): Written {
     const res = this.#res;
     const { socket } = res;
     const before = socket?.bytesWritten ?? 0;
-    if (res.write(chunk)) return true;
-    if (socket === null) return false;
+    if (res.write(chunk)) return 'kept';
+    if (socket === null) return 'full';
     // Node holds what is written back for the rest of the turn, lest there be more.
     socket.uncork();
-    return socket.writableLength === 0 && socket.bytesWritten - before >= chunk.length;
+    if (socket.writableLength > 0 || socket.bytesWritten - before < chunk.length) return 'full';
+    return res.write === ServerResponse.prototype.write ? 'gone' : 'kept';
   }
 
   /** False when the chunk is not to be written on: it is held, or the answer has been refused. */

@@ -1,6 +1,8 @@
 // The connections of one target, and the line before them. undici's own pool looks through its connections at each request and at
 // each end of one, and what waits in its queue cannot leave: it would stay there, body and all, until its turn.
-import { type buildConnector, Client } from 'undici';
+import { Client } from 'undici';
+import type { Connector } from './connector.ts';
+import { Intake } from './intake.ts';
 
 /** Larger response headers are a failure of the target. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -13,37 +15,56 @@ const KEEP_ALIVE_MS = 4_000;
  */
 export const SERVER_NAME = 'decided-by-the-connector';
 
+/** An undici client: one socket, made when it is needed, and made anew when it has been lost. */
+export class Connection extends Client {
+  readonly intake: Intake;
+
+  constructor(origin: string, connect: Connector) {
+    const intake = new Intake();
+    // All timers of a call are the call's own (see `resilience/call.ts`); HTTP/1.1 without pipelining.
+    super(origin, {
+      connect: (to, callback) => connect(to, callback, intake),
+      allowH2: false,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    });
+    this.intake = intake;
+  }
+}
+
 /** Somebody in line; the two links belong to {@link Connections}. */
 export interface Waiting {
   ahead: Waiting | undefined;
   behind: Waiting | undefined;
   /** It is its turn, on this connection. */
-  go(connection: Client): void;
+  go(connection: Connection): void;
 }
 
-/** Each connection is an undici client: one socket, made when it is needed, and made anew when it has been lost. */
 export class Connections {
   readonly #origin: string;
-  readonly #connect: buildConnector.connector;
+  readonly #connect: Connector;
   /** How many more may be in use. */
   #free: number;
   /** The last one used comes first: those that are not needed fall idle, and close. */
-  readonly #idle: Client[] = [];
+  readonly #idle: Connection[] = [];
   /** In use or idle; those of before a renewal are not among them. */
-  readonly #current = new Set<Client>();
+  readonly #current = new Set<Connection>();
   #closed = false;
   #first: Waiting | undefined = undefined;
   #last: Waiting | undefined = undefined;
 
   /** @param most how many may be in use at a time. */
-  constructor(origin: string, most: number, connect: buildConnector.connector) {
+  constructor(origin: string, most: number, connect: Connector) {
     this.#origin = origin;
     this.#free = most;
     this.#connect = connect;
   }
 
   /** The connection to use at once; undefined: it stands in line now. What was taken is given back by {@link done}. */
-  enter(one: Waiting): Client | undefined {
+  enter(one: Waiting): Connection | undefined {
     if (this.#free > 0) {
       this.#free--;
       return this.#idle.pop() ?? this.#open();
@@ -66,7 +87,8 @@ export class Connections {
   }
 
   /** One that had its turn is done: the next has it. `broken`: the connection has to be made anew, and is used last. */
-  done(connection: Client, broken: boolean): void {
+  done(connection: Connection, broken: boolean): void {
+    connection.intake.rest();
     const usable = this.#current.has(connection);
     const next = this.#first;
     if (next !== undefined) {
@@ -96,17 +118,8 @@ export class Connections {
     return this.renew();
   }
 
-  /** All timers of a call are the call's own (see `resilience/call.ts`); HTTP/1.1 without pipelining. */
-  #open(): Client {
-    const connection = new Client(this.#origin, {
-      connect: this.#connect,
-      allowH2: false,
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-    });
+  #open(): Connection {
+    const connection = new Connection(this.#origin, this.#connect);
     this.#current.add(connection);
     return connection;
   }

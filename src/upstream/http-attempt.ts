@@ -1,10 +1,11 @@
 // One HTTP attempt on the wire: undici's handler. It translates what happens on the socket; what to do about it is the call's part.
-import type { Client, Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { Written } from '../exchange/reply.ts';
 import type { RequestBody } from '../exchange/request-body.ts';
 import type { Attempt } from '../resilience/call.ts';
 import { classifyError, type Failure } from '../resilience/outcome.ts';
-import { SERVER_NAME, type Waiting } from './connections.ts';
+import { type Connection, SERVER_NAME, type Waiting } from './connections.ts';
 import type { ParsedHeaders, RawHeaders } from './response-headers.ts';
 import type { Target } from './target.ts';
 
@@ -13,8 +14,7 @@ export interface AttemptListener {
   /** False: another attempt follows, this response is of no use. */
   onHead(status: number, raw: RawHeaders, parsed: ParsedHeaders): boolean;
   onInformation(status: number, raw: RawHeaders): void;
-  /** False: the client reads more slowly than this comes. */
-  onData(chunk: Buffer): boolean;
+  onData(chunk: Buffer): Written;
   onDrain(resume: () => void): void;
   onDone(trailers: RawHeaders): void;
   onFailed(failure: Failure, error: Error): void;
@@ -53,7 +53,7 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
   readonly #target: Target;
   readonly #request: AttemptRequest;
   readonly #body: RequestBody;
-  #connection: Client | undefined = undefined;
+  #connection: Connection | undefined = undefined;
   #waits = false;
   #controller: Dispatcher.DispatchController | undefined = undefined;
   /** The request has a connection and is being written. */
@@ -88,7 +88,7 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
     return this.#waits;
   }
 
-  go(connection: Client): void {
+  go(connection: Connection): void {
     this.#waits = false;
     this.#connection = connection;
     this.#request.body = this.#body.open();
@@ -137,7 +137,11 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
       if (this.#discarded > DISCARD_BYTES) controller.abort(CANCELLED);
       return;
     }
-    if (this.#listener.onData(chunk)) return;
+    const written = this.#listener.onData(chunk);
+    const intake = this.#connection?.intake;
+    if (written === 'gone') return intake?.gone(chunk.length);
+    if (written === 'kept') return;
+    intake?.pause();
     controller.pause();
     this.#listener.onDrain(() => controller.resume());
   }

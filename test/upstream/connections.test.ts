@@ -3,9 +3,8 @@ import { lookup } from 'node:dns';
 import { once } from 'node:events';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import { describe, type TestContext, test } from 'node:test';
-import type { Client } from 'undici';
 import { classifyError } from '../../src/resilience/outcome.ts';
-import { Connections, SERVER_NAME } from '../../src/upstream/connections.ts';
+import { type Connection, Connections, SERVER_NAME } from '../../src/upstream/connections.ts';
 import { createConnector } from '../../src/upstream/connector.ts';
 import { TlsSource } from '../../src/upstream/tls.ts';
 import { startOrigin } from '../support/origin.ts';
@@ -34,7 +33,7 @@ function open(
 }
 
 /** Stands in line as a call does. */
-function take(connections: Connections): Promise<Client> {
+function take(connections: Connections): Promise<Connection> {
   return new Promise((go) => {
     const free = connections.enter({ ahead: undefined, behind: undefined, go });
     if (free !== undefined) go(free);
@@ -50,7 +49,7 @@ async function get(connections: Connections, host?: string): Promise<number> {
   }
 }
 
-async function getOn(connection: Client, host?: string): Promise<number> {
+async function getOn(connection: Connection, host?: string): Promise<number> {
   const request = {
     method: 'GET',
     path: '/',

@@ -1,0 +1,142 @@
+// Memory that answers are read into is used again: whoever reads them how, and whatever passes beside them, each byte is the right one.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { after, before, suite, test } from 'node:test';
+import { suiteCleanUp } from '../support/clean-up.ts';
+import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { Observed } from '../support/observed.ts';
+import { listenOnLoopback } from '../support/ports.ts';
+
+/** Around what is read at a time, and far beyond it. */
+const SIZES = [0, 500, 16_000, 16_384, 20_000, 65_400, 65_536, 100_000, 300_000, 2_000_000];
+/** More than the kernels on the way hold. */
+const UNREAD_BYTES = 16_000_000;
+/** As text, what the gateway looks at. */
+const JSON_BYTES = 400_000;
+/** Several of them in what is read at a time. */
+const CHUNK_BYTES = 20_011;
+const FRAMINGS = ['length', 'chunked', 'close'] as const;
+type Framing = (typeof FRAMINGS)[number];
+
+/** Sends a piece when the next one comes, as what looks ahead does. */
+const LATE = `
+import type { NextFunction, Request, Response } from 'express';
+export default (_req: Request, res: Response, next: NextFunction) => {
+  const { write, end } = res;
+  let last: Buffer = Buffer.alloc(0);
+  const pass = (): boolean => last.length === 0 || Reflect.apply(write, res, [last]);
+  res.write = ((chunk: Buffer) => {
+    const more = pass();
+    last = chunk;
+    return more;
+  }) as typeof res.write;
+  res.end = ((...rest: []) => {
+    pass();
+    return Reflect.apply(end, res, rest);
+  }) as typeof res.end;
+  next();
+};`;
+
+/** No two stretches of it are alike, nor those of two seeds. */
+function bytesOf(seed: number, length: number): Buffer {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  for (let i = 0; i < words.length; i++) words[i] = Math.imul(seed * 1_000_003 + i, 0x9e3779b1);
+  return Buffer.from(words.buffer, 0, length);
+}
+
+/** `/PREFIX/SEED/LENGTH/FRAMING`; JSON has the bytes as text. */
+function answer(path: string, res: ServerResponse): void {
+  const [, prefix, seed, length, framing] = path.split('/');
+  const bytes = bytesOf(Number(seed), Number(length));
+  const body = prefix === 'json' ? Buffer.from(JSON.stringify({ text: bytes.toString('hex') })) : bytes;
+  const type = prefix === 'json' ? 'application/json' : 'application/octet-stream';
+  if (framing === 'length') res.writeHead(200, { 'content-type': type, 'content-length': body.length });
+  else res.writeHead(200, { 'content-type': type, ...(framing === 'close' && { connection: 'close' }) });
+  if (framing === 'close') res.useChunkedEncodingByDefault = false;
+  if (framing === 'chunked')
+    for (let i = 0; i < body.length; i += CHUNK_BYTES) res.write(body.subarray(i, i + CHUNK_BYTES));
+  res.end(framing === 'chunked' ? undefined : body);
+}
+
+suite('bytes of answers', () => {
+  let gateway: RunningGateway;
+  const t = suiteCleanUp(after);
+
+  before(async () => {
+    const origin = createServer((req, res) => answer(req.url ?? '', res));
+    const port = await listenOnLoopback(origin);
+    t.after(() => {
+      origin.closeAllConnections();
+      origin.close();
+    });
+    gateway = await startGateway(t, {
+      files: { 'late.ts': LATE, 'text.json': '{ "type": "object", "required": ["text"] }' },
+      routes: {
+        version: 1,
+        defaults: { auth: 'none' },
+        upstreams: { origin: `http://127.0.0.1:${port}` },
+        routes: {
+          plain: { match: 'GET /plain/**', to: 'origin' },
+          late: { match: 'GET /late/**', to: 'origin', use: './late.ts' },
+          json: {
+            match: 'GET /json/**',
+            to: 'origin',
+            response: { schema: './text.json', on_fail: 'reject' },
+          },
+        },
+      },
+    });
+    t.after(() => new Observed(gateway).atRest());
+  });
+
+  async function ask(path: string, agent: Agent): Promise<IncomingMessage> {
+    const [answered]: IncomingMessage[] = await once(get(`${gateway.url}${path}`, { agent }), 'response');
+    assert.equal(answered?.statusCode, 200, path);
+    return answered;
+  }
+
+  /** One after the other, over one connection, each framing and size in an order of its own. */
+  async function askAll(prefix: string, first: number): Promise<void> {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let i = 0; i < SIZES.length * FRAMINGS.length; i++) {
+      const seed = first * 1_000 + i;
+      const length = Math.min(
+        SIZES[(i * 7 + first) % SIZES.length] ?? 0,
+        prefix === 'json' ? JSON_BYTES : Number.POSITIVE_INFINITY,
+      );
+      const framing: Framing = FRAMINGS[(i + first) % FRAMINGS.length] ?? 'length';
+      const path = `/${prefix}/${seed}/${length}/${framing}`;
+      const body = await buffer(await ask(path, agent));
+      const expected = bytesOf(seed, length);
+      const right = prefix === 'json' ? JSON.stringify({ text: expected.toString('hex') }) : expected;
+      assert.ok(body.equals(Buffer.from(right)), path);
+    }
+    agent.destroy();
+  }
+
+  test('read at once, by many', async () => {
+    await Promise.all(Array.from({ length: 12 }, (_, index) => askAll('plain', index)));
+  });
+
+  test('that the gateway holds back, or its middleware sends late, while others pass', async () => {
+    await Promise.all(
+      Array.from({ length: 12 }, (_, index) => askAll(['plain', 'late', 'json'][index % 3] ?? '', 100 + index)),
+    );
+  });
+
+  test('of which some are read only when others have passed', async () => {
+    const agent = new Agent();
+    const unread = await Promise.all(
+      Array.from({ length: 12 }, (_, index) =>
+        ask(`/plain/${200 + index}/${UNREAD_BYTES}/${FRAMINGS[index % FRAMINGS.length] ?? ''}`, agent),
+      ),
+    );
+    await Promise.all(Array.from({ length: 4 }, (_, index) => askAll('plain', 300 + index)));
+    const bodies = await Promise.all(unread.map((answered) => buffer(answered)));
+    for (const [index, body] of bodies.entries()) {
+      assert.ok(body.equals(bytesOf(200 + index, UNREAD_BYTES)), `answer ${index}`);
+    }
+  });
+});
