@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { ByteList } from '../exchange/byte-list.ts';
-import type { BodyFailure, BodyLimits, BodyListener, RequestBody } from '../exchange/request-body.ts';
+import type { BodyFailure, BodyLimits, BodyListener, Outlet, RequestBody } from '../exchange/request-body.ts';
 import { SMALL_BYTES, SmallPieces } from './small-pieces.ts';
 
 /**
@@ -123,10 +123,10 @@ export class ClientBody implements RequestBody {
     });
   }
 
-  open(): Readable | Buffer | null {
+  open(outlet: Outlet): Readable | Buffer | null {
     if (this.bytes !== undefined) return this.bytes;
     this.#stream?.detach();
-    const stream = new AttemptBody(this.#flow);
+    const stream = new AttemptBody(this.#flow, outlet);
     this.#stream = stream;
     for (const chunk of this.#kept?.pieces ?? []) stream.push(chunk);
     if (this.complete) stream.push(null);
@@ -187,7 +187,10 @@ export class ClientBody implements RequestBody {
       if (this.received <= this.#limits.replayBytes || this.#collector !== undefined) this.#kept.push(piece);
       else this.#kept = undefined;
     }
-    if (this.#stream !== undefined && !this.#stream.push(piece)) this.#hold(this.movedAt);
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    if (!stream.push(piece)) this.#hold(this.movedAt);
+    if (this.#kept === undefined && stream.sent && this.#req.listenerCount('data') === 1) free(piece);
   }
 
   readonly #onEnd = (): void => {
@@ -232,10 +235,17 @@ export class ClientBody implements RequestBody {
 /** One attempt's view of the body. Destroying it, as a failed attempt does, leaves the client's stream alone. */
 class AttemptBody extends Readable {
   #flow: (() => void) | undefined;
+  readonly #outlet: Outlet;
 
-  constructor(flow: () => void) {
+  constructor(flow: () => void, outlet: Outlet) {
     super({ highWaterMark: 16_384 });
     this.#flow = flow;
+    this.#outlet = outlet;
+  }
+
+  /** All that was pushed is out. */
+  get sent(): boolean {
+    return this.readableLength === 0 && this.#outlet.sent;
   }
 
   override _read(): void {
@@ -246,6 +256,18 @@ class AttemptBody extends Readable {
     this.#flow = undefined;
     this.destroy();
   }
+}
+
+/** Smaller ones are not worth it. */
+const FREED_BYTES = 16_384;
+
+/**
+ * Gives the memory of a piece back. Node's parser has copied it into memory of its own; the next one then gets the same, while caches know
+ * it, and not one in a thousand is left for the garbage collector, which would mark the whole heap for them.
+ */
+function free({ buffer, byteLength }: Buffer): void {
+  if (byteLength < FREED_BYTES || byteLength !== buffer.byteLength) return;
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 function framingTrailer(trailers: readonly string[]): boolean {

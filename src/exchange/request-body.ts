@@ -23,6 +23,12 @@ export interface BodyLimits {
   readonly totalMs: number;
 }
 
+/** Where the body of an attempt goes. */
+export interface Outlet {
+  /** The kernel has all that was given to it: its memory is needed no more. */
+  readonly sent: boolean;
+}
+
 /** Implemented by `edge/client-body.ts`. Times are monotonic milliseconds (`performance.now()`). */
 export interface RequestBody {
   /** Whether the client announced a body (Content-Length > 0 or chunked). */
@@ -55,7 +61,7 @@ export interface RequestBody {
   /** Collects the whole body, at most `maxBytes`. Sends 100-continue when the client waits for it. */
   collect(maxBytes: number): Promise<Buffer | BodyFailure>;
   /** The body for one attempt, from its first byte (see `replayable`); null when there is none. */
-  open(): Readable | Buffer | null;
+  open(outlet: Outlet): Readable | Buffer | null;
   /** The attempt that took it is over: what the client still sends waits for the next `open`. */
   release(): void;
 }

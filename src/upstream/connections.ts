@@ -2,7 +2,7 @@
 // each end of one, and what waits in its queue cannot leave: it would stay there, body and all, until its turn.
 import { Client } from 'undici';
 import type { Connector } from './connector.ts';
-import { Intake } from './intake.ts';
+import { Passage } from './passage.ts';
 
 /** Larger response headers are a failure of the target. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -17,13 +17,13 @@ export const SERVER_NAME = 'decided-by-the-connector';
 
 /** An undici client: one socket, made when it is needed, and made anew when it has been lost. */
 export class Connection extends Client {
-  readonly intake: Intake;
+  readonly passage: Passage;
 
   constructor(origin: string, connect: Connector) {
-    const intake = new Intake();
+    const passage = new Passage();
     // All timers of a call are the call's own (see `resilience/call.ts`); HTTP/1.1 without pipelining.
     super(origin, {
-      connect: (to, callback) => connect(to, callback, intake),
+      connect: (to, callback) => connect(to, callback, passage),
       allowH2: false,
       pipelining: 1,
       headersTimeout: 0,
@@ -31,7 +31,7 @@ export class Connection extends Client {
       maxHeaderSize: MAX_HEADER_BYTES,
       keepAliveTimeout: KEEP_ALIVE_MS,
     });
-    this.intake = intake;
+    this.passage = passage;
   }
 }
 
@@ -88,7 +88,7 @@ export class Connections {
 
   /** One that had its turn is done: the next has it. `broken`: the connection has to be made anew, and is used last. */
   done(connection: Connection, broken: boolean): void {
-    connection.intake.rest();
+    connection.passage.rest();
     const usable = this.#current.has(connection);
     const next = this.#first;
     if (next !== undefined) {

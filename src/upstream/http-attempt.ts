@@ -91,7 +91,7 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
   go(connection: Connection): void {
     this.#waits = false;
     this.#connection = connection;
-    this.#request.body = this.#body.open();
+    this.#request.body = this.#body.open(connection.passage);
     connection.dispatch(this.#request, this);
   }
 
@@ -138,10 +138,10 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
       return;
     }
     const written = this.#listener.onData(chunk);
-    const intake = this.#connection?.intake;
-    if (written === 'gone') return intake?.gone(chunk.length);
+    const passage = this.#connection?.passage;
+    if (written === 'gone') return passage?.gone(chunk.length);
     if (written === 'kept') return;
-    intake?.pause();
+    passage?.pause();
     controller.pause();
     this.#listener.onDrain(() => controller.resume());
   }

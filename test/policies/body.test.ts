@@ -23,7 +23,7 @@ describe('body', () => {
     const text = '{ "customer": "acme",\n  "items": [] }';
     const forwarded = await onExchange(async (x) => {
       assert.equal(await policy.onRequest?.(x), undefined);
-      return x.body.open();
+      return x.body.open({ sent: false });
     }, post(text));
     assert.deepEqual(forwarded, Buffer.from(text));
   });

@@ -1,6 +1,8 @@
-// What is read from the connection to a target. By itself Node takes 64 KiB of fresh memory for each read, which no cache knows.
+// The memory of what passes through the connection to a target. By itself Node takes 64 KiB of fresh memory for each read, which no cache
+// knows, and gives it back when the garbage collector comes.
 import type { Socket, SocketConstructorOpts } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
+import type { Outlet } from '../exchange/request-body.ts';
 
 /** As much as Node reads at a time. */
 const OWN_BYTES = 65_536;
@@ -11,13 +13,13 @@ const SHARED = Buffer.allocUnsafeSlow(COPIED_BYTES);
 
 /** What connections had of their own and need no more. */
 const spare: Buffer[] = [];
-const SPARE_MAX = 16;
+const SPARE_MAX = 4;
 
 /**
  * A large body is read into the same memory again and again, as long as each piece of it is gone when the next one is read; what somebody
  * keeps is theirs, and the connection gets other memory.
  */
-export class Intake {
+export class Passage implements Outlet {
   #socket: Socket | undefined = undefined;
   /** What is read into; undefined: {@link SHARED}. */
   #own: Buffer | undefined = undefined;
@@ -43,6 +45,10 @@ export class Intake {
     this.#socket = socket;
     this.#own = undefined;
     this.#flows = false;
+  }
+
+  get sent(): boolean {
+    return this.#socket?.writableLength === 0;
   }
 
   /** A piece of so many bytes is needed no more. Memory is used again only when it was all that had been read. */
@@ -93,8 +99,11 @@ export class Intake {
   }
 }
 
+/** Node's pool makes small ones cheap; a larger one would hold all 64 KiB of it for whoever keeps the piece. */
+const POOLED_BYTES = 4_096;
+
 function copy(from: Buffer, bytes: number): Buffer {
-  const piece = Buffer.allocUnsafe(bytes);
+  const piece = bytes <= POOLED_BYTES ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes);
   from.copy(piece, 0, 0, bytes);
   return piece;
 }

@@ -1,7 +1,8 @@
-// Memory that answers are read into is used again: whoever reads them how, and whatever passes beside them, each byte is the right one.
+// Memory that bodies are read into is used again: whoever takes them how, and whatever passes beside them, each byte is the right one.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { Agent, createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Agent, createServer, get, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import { suiteCleanUp } from '../support/clean-up.ts';
@@ -20,16 +21,20 @@ const CHUNK_BYTES = 20_011;
 const FRAMINGS = ['length', 'chunked', 'close'] as const;
 type Framing = (typeof FRAMINGS)[number];
 
-/** Sends a piece when the next one comes, as what looks ahead does. */
+/** Sends three pieces when the next one comes, as what packs or looks ahead does. */
 const LATE = `
 import type { NextFunction, Request, Response } from 'express';
 export default (_req: Request, res: Response, next: NextFunction) => {
   const { write, end } = res;
-  let last: Buffer = Buffer.alloc(0);
-  const pass = (): boolean => last.length === 0 || Reflect.apply(write, res, [last]);
-  res.write = ((chunk: Buffer) => {
-    const more = pass();
-    last = chunk;
+  let pieces: Buffer[] = [];
+  const pass = (): boolean => {
+    const earlier = pieces;
+    pieces = [];
+    return earlier.map((piece) => Reflect.apply(write, res, [piece])).at(-1) ?? true;
+  };
+  res.write = ((piece: Buffer) => {
+    const more = pieces.length < 3 || pass();
+    pieces.push(piece);
     return more;
   }) as typeof res.write;
   res.end = ((...rest: []) => {
@@ -60,24 +65,57 @@ function answer(path: string, res: ServerResponse): void {
   res.end(framing === 'chunked' ? undefined : body);
 }
 
-suite('bytes of answers', () => {
+/** Sees each piece that the gateway has begun to take, and sums them up when all have come. */
+const TAP = `
+import { createHash } from 'node:crypto';
+import type { NextFunction, Request, Response } from 'express';
+export default (req: Request, res: Response, next: NextFunction) => {
+  const pieces: Buffer[] = [];
+  req.once('resume', () => req.on('data', (piece: Buffer) => pieces.push(piece)));
+  req.on('end', () => res.setHeader('x-tapped', createHash('sha256').update(Buffer.concat(pieces)).digest('hex')));
+  next();
+};`;
+
+function sumOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+suite('bytes of bodies', () => {
   let gateway: RunningGateway;
+  /** Uploads to `/late` are read from here on. */
+  const read = Promise.withResolvers<void>();
+  const summed = new Set<string>();
   const t = suiteCleanUp(after);
 
+  async function take(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (req.url === '/late') await read.promise;
+    const sum = sumOf(await buffer(req));
+    // Of those that may be sent again the first attempt fails.
+    if (req.method === 'PUT' && !summed.has(sum)) res.statusCode = 503;
+    summed.add(sum);
+    res.end(sum);
+  }
+
   before(async () => {
-    const origin = createServer((req, res) => answer(req.url ?? '', res));
+    const origin = createServer((req, res) => {
+      if (req.method === 'GET') answer(req.url ?? '', res);
+      else void take(req, res);
+    });
     const port = await listenOnLoopback(origin);
     t.after(() => {
       origin.closeAllConnections();
       origin.close();
     });
     gateway = await startGateway(t, {
-      files: { 'late.ts': LATE, 'text.json': '{ "type": "object", "required": ["text"] }' },
+      files: { 'late.ts': LATE, 'tap.ts': TAP, 'text.json': '{ "type": "object", "required": ["text"] }' },
       routes: {
         version: 1,
-        defaults: { auth: 'none' },
+        defaults: { auth: 'none', body_max: 'none' },
         upstreams: { origin: `http://127.0.0.1:${port}` },
         routes: {
+          upload: { match: 'POST /**', to: 'origin' },
+          again: { match: 'PUT /**', to: 'origin' },
+          tapped: { match: 'POST /tapped', to: 'origin', use: './tap.ts' },
           plain: { match: 'GET /plain/**', to: 'origin' },
           late: { match: 'GET /late/**', to: 'origin', use: './late.ts' },
           json: {
@@ -116,17 +154,65 @@ suite('bytes of answers', () => {
     agent.destroy();
   }
 
-  test('read at once, by many', async () => {
+  /** Gives the head of the answer, and the sum that it has as its body. */
+  async function upload(
+    path: string,
+    body: Buffer,
+    framing: Framing,
+    method = 'POST',
+  ): Promise<[IncomingMessage, string]> {
+    const headers = framing === 'length' ? { 'content-length': body.length } : {};
+    const outgoing = request(`${gateway.url}${path}`, { method, headers });
+    for (let i = 0; i < body.length; i += CHUNK_BYTES) outgoing.write(body.subarray(i, i + CHUNK_BYTES));
+    outgoing.end();
+    const [answered]: IncomingMessage[] = await once(outgoing, 'response');
+    assert.ok(answered);
+    return [answered, String(await buffer(answered))];
+  }
+
+  async function uploadAll(path: string, first: number): Promise<void> {
+    for (let i = 0; i < SIZES.length * 2; i++) {
+      const body = bytesOf(first * 1_000 + i, SIZES[(i * 7 + first) % SIZES.length] ?? 0);
+      const [answered, sum] = await upload(path, body, FRAMINGS[i % 2] ?? 'length');
+      assert.equal(sum, sumOf(body), `${path} ${first} ${i}`);
+      if (path === '/tapped' && body.length > 0) assert.equal(answered.headers['x-tapped'], sum);
+    }
+  }
+
+  test('of uploads, read at once, by many, and some of them by two', async () => {
+    await Promise.all(
+      Array.from({ length: 12 }, (_, index) => uploadAll(index % 3 === 0 ? '/tapped' : '/', 400 + index)),
+    );
+  });
+
+  test('of uploads of which some are read only when others have passed', async () => {
+    const bodies = Array.from({ length: 6 }, (_, index) => bytesOf(500 + index, UNREAD_BYTES));
+    const late = bodies.map((body, index) => upload('/late', body, FRAMINGS[index % 2] ?? 'length'));
+    await Promise.all(Array.from({ length: 4 }, (_, index) => uploadAll('/', 600 + index)));
+    read.resolve();
+    for (const [index, [, sum]] of (await Promise.all(late)).entries())
+      assert.equal(sum, sumOf(bodies[index] ?? Buffer.alloc(0)));
+  });
+
+  test('of uploads that are sent again', async () => {
+    for (let seed = 700; seed < 704; seed++) {
+      const body = bytesOf(seed, 60_000);
+      const [answered, sum] = await upload('/again', body, FRAMINGS[seed % 2] ?? 'length', 'PUT');
+      assert.deepEqual([answered.statusCode, sum], [200, sumOf(body)]);
+    }
+  });
+
+  test('of answers, read at once, by many', async () => {
     await Promise.all(Array.from({ length: 12 }, (_, index) => askAll('plain', index)));
   });
 
-  test('that the gateway holds back, or its middleware sends late, while others pass', async () => {
+  test('of answers that the gateway holds back, or its middleware sends late, while others pass', async () => {
     await Promise.all(
       Array.from({ length: 12 }, (_, index) => askAll(['plain', 'late', 'json'][index % 3] ?? '', 100 + index)),
     );
   });
 
-  test('of which some are read only when others have passed', async () => {
+  test('of answers of which some are read only when others have passed', async () => {
     const agent = new Agent();
     const unread = await Promise.all(
       Array.from({ length: 12 }, (_, index) =>
