@@ -1,10 +1,10 @@
-// The thread of reading-thread.ts: reads one file, hands it over, and ends.
+// The thread of reading-thread.ts: reads files, one after the other, and hands them over.
 import { setPriority } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { type PackedTree, packTree } from './packed-tree.ts';
 import { type Environment, readSource, type Source } from './read-source.ts';
 
-/** What the thread is started with. */
+/** What the thread is told. */
 export interface Order {
   readonly file: string;
   readonly env: Environment;
@@ -22,7 +22,10 @@ const NICENESS = 5;
 // (setpriority(2)); elsewhere this would be that of the process.
 if (process.platform === 'linux') setPriority(NICENESS);
 
-const { file, env }: Order = workerData;
-const { root, ...source } = await readSource(file, env);
-const tree = root && packTree(root);
-parentPort?.postMessage({ ...source, tree } satisfies PackedSource, tree === undefined ? [] : [tree.numbers.buffer]);
+parentPort?.on('message', (order: Order) => void read(order));
+
+async function read({ file, env }: Order): Promise<void> {
+  const { root, ...source } = await readSource(file, env);
+  const tree = root && packTree(root);
+  parentPort?.postMessage({ ...source, tree } satisfies PackedSource, tree === undefined ? [] : [tree.numbers.buffer]);
+}

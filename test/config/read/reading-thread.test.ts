@@ -44,6 +44,14 @@ suite('a file is read on a thread as it is read in place', () => {
   });
 });
 
+test('files that are read at once, and one after them', async (t) => {
+  const files = await Promise.all(['a: 1\n', 'b: [2\n', 'c: { d: 3 }\n'].map((text) => written(t, text)));
+  const read = await Promise.all(files.map((file) => readOnThread(file, env, ONE_TURN)));
+  for (const file of files) read.push(await readOnThread(file, env, ONE_TURN));
+  const expected = await Promise.all(files.map((file) => readSource(file, env)));
+  assert.deepEqual(read, [...expected, ...expected]);
+});
+
 test('between any two entries of a section there may be a rest', async (t) => {
   const names = Array.from({ length: 50 }, (_, index) => `route-${index}`);
   const file = await written(t, `routes:\n${names.map((name) => `  ${name}: { to: a }\n`).join('')}`);
