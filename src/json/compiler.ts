@@ -1,7 +1,7 @@
 // Compiles the JSON Schemas of one snapshot. A schema that did not change since the last snapshot is not compiled again.
-import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { readNamedFile, UnfitFile } from '../named-file.ts';
 import type { Place } from '../schema/schema.ts';
 import { messageOf } from '../telemetry/thrown.ts';
 import { type DocumentFault, fileDocument, inlineDocument, type SchemaDocument } from './document.ts';
@@ -166,8 +166,9 @@ function surveyAnew(document: SchemaDocument, { judge }: Engines, report: Report
 /** The document in a file, what is wrong with it, or why it could not be read. */
 async function readDocument(path: string): Promise<SchemaDocument | DocumentFault | string> {
   try {
-    return fileDocument(path, await readFile(path));
+    return fileDocument(path, await readNamedFile(path));
   } catch (error) {
+    if (error instanceof UnfitFile) return `cannot be read: ${error.reason}`;
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     return code === 'ENOENT' ? 'does not exist' : `cannot be read (${code || String(error)})`;
   }

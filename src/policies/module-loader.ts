@@ -2,10 +2,10 @@
 // unchanged module keeps its state. Node cannot unload an ES module: every edited version stays in memory until the process
 // ends (its code and top-level state). Modules that did not change, and CommonJS ones, are not kept twice.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readNamedFileSync, UnfitFile } from '../named-file.ts';
 import { INDEX } from '../places.ts';
 import { messageOf } from '../telemetry/thrown.ts';
 import { claimFiles, runAs } from './module-context.ts';
@@ -59,6 +59,8 @@ export class ModuleLoader {
 
   async #loadAnew(path: string, module: string): Promise<ModuleVersion> {
     const files = new Map([[path, hashOf(path)]]);
+    const unfit = whyUnfit(path, files);
+    if (unfit !== undefined) return { files, loaded: { error: `cannot be loaded: ${faultText(unfit)}` } };
     const isCommonJs = /\.c[jt]s$/.test(path) || cache[path] !== undefined;
     // The cache of CommonJS goes by file name alone: what the last version was made of is read again.
     for (const file of [path, ...(this.#versions.get(path)?.files.keys() ?? [])]) delete cache[file];
@@ -169,9 +171,22 @@ function isCurrent(files: ReadonlyMap<string, string>): boolean {
 
 function hashOf(file: string): string {
   try {
-    return createHash('sha256').update(readFileSync(file)).digest('base64');
+    return createHash('sha256').update(readNamedFileSync(file)).digest('base64');
   } catch {
-    return 'unreadable';
+    return UNREADABLE;
+  }
+}
+
+const UNREADABLE = 'unreadable';
+
+/** Why Node must not be let near one of `files`: it waits for a pipe for ever. Of what cannot be read at all, Node says so. */
+function whyUnfit(path: string, files: ReadonlyMap<string, string>): UnfitFile | undefined {
+  if (files.get(path) !== UNREADABLE) return undefined;
+  try {
+    readNamedFileSync(path);
+    return undefined;
+  } catch (error) {
+    return error instanceof UnfitFile ? error : undefined;
   }
 }
 
@@ -200,7 +215,12 @@ function install(): void {
       if (parentURL === undefined || !isOwn(found.url)) return found;
       // CommonJS knows its modules by file name: who is loading them is told by the files seen so far.
       const files = version === undefined ? closureOf(parentURL) : closures.get(version);
-      if (files !== undefined) see(fileURLToPath(found.url), files);
+      if (files !== undefined) {
+        const path = fileURLToPath(found.url);
+        see(path, files);
+        const unfit = whyUnfit(path, files);
+        if (unfit !== undefined) throw unfit;
+      }
       if (version === undefined) return found;
       const url = new URL(found.url);
       url.searchParams.set(VERSION, version);

@@ -1,8 +1,9 @@
 // What the gateway trusts and presents when it calls an https target: read from PEM files or text, and again when they change.
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { unwatchFile, watchFile } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { readNamedFileSync } from '../named-file.ts';
 import type { TlsSettings } from './settings.ts';
 
 const POLL_MS = 1_000;
@@ -94,7 +95,7 @@ export class TlsSource {
     // What is left of a private key is not to be told as the path of a missing file.
     if (/[\r\n]/.test(value)) throw new Error(`tls ${field}: neither a path nor PEM text`);
     const file = resolve(this.#folder, value);
-    const text = readFileSync(file, 'utf8');
+    const text = readNamedFileSync(file).toString();
     if (!text.includes(PEM)) throw new Error(`tls ${field}: ${file} is not PEM`);
     return text;
   }

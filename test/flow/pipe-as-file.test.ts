@@ -1,7 +1,7 @@
 // A pipe or a device where a file of the configuration should be: told of, never waited for; and a pipe where it is of use.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -11,6 +11,7 @@ import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { startOrigin } from '../support/origin.ts';
 import { spawnBound } from '../support/process.ts';
 import { within } from '../support/wait.ts';
+import { createAuthority } from '../upstream/certificates.ts';
 
 const execute = promisify(execFile);
 const MAIN = resolve('src/main.ts');
@@ -23,6 +24,27 @@ tenants:
 routes:
   open: { match: GET ${path}, to: origin, auth: none }
 `;
+
+/** Routes with one file of each kind that a route or an upstream names. */
+const naming = (upstream: string): string => `version: 1
+upstreams:
+  origin: ${upstream}
+  secure: { targets: [https://127.0.0.1:7001], tls: { ca: ca.pem } }
+routes:
+  open: { match: GET /open, to: origin, auth: none }
+  schema: { match: POST /schema, to: secure, auth: none, body: order.json }
+  module: { match: GET /module, to: origin, auth: none, use: [./own.ts] }
+  common: { match: GET /common, to: origin, auth: none, use: [./own.cjs] }
+`;
+
+const own = {
+  'order.json': '{ "$ref": "line.json" }',
+  'line.json': '{ "type": "object" }',
+  'own.ts': "import { mark } from './imported.ts';\nexport default (_req, _res, next) => { mark(); next(); };",
+  'imported.ts': 'export const mark = () => undefined;',
+  'own.cjs': "const { mark } = require('./required.cjs');\nmodule.exports = (_req, _res, next) => { mark(); next(); };",
+  'required.cjs': 'exports.mark = () => undefined;',
+};
 
 /** Puts a pipe that nobody writes to in place of a file. */
 async function becomesPipe(file: string): Promise<void> {
@@ -73,6 +95,42 @@ for (const name of ['routes.yaml', 'gateway.yaml', 'key', 'cert.pem']) {
   });
 }
 
+for (const name of ['ca.pem', ...Object.keys(own)]) {
+  test(`a gateway whose routes name ${name}, which is a pipe, does not start, and says why`, async (t) => {
+    const { directory, stderr, code } = await served(t, name, naming('http://127.0.0.1:7001'), {
+      ...own,
+      'ca.pem': (await createAuthority(t)).cert,
+    });
+    assert.equal(code, 78, stderr);
+    assert.match(stderr, PIPE);
+    assert.ok(stderr.includes(join(directory, name)), stderr);
+  });
+
+  test(`when ${name} becomes a pipe it is refused, and when it is a file again it is taken`, async (t) => {
+    const origin = await startOrigin(t);
+    const files = { ...own, 'ca.pem': (await createAuthority(t)).cert };
+    const gateway = await startGateway(t, { routes: naming(origin.url), files });
+    const file = join(gateway.process.directory, name);
+    const written = await readFile(file, 'utf8');
+    const assertServes = async (): Promise<void> => assert.equal((await fetch(`${gateway.url}/module`)).status, 200);
+
+    if (name === 'ca.pem') {
+      await becomesPipe(file);
+      const told = await gateway.log.until(({ event }) => event === 'tls_reload_failed');
+      assert.match(JSON.stringify(told), PIPE);
+    } else {
+      assert.match(await refusal(gateway, () => becomesPipe(file)), PIPE);
+    }
+    await assertServes();
+
+    await writeFile(`${file}.next`, `${written}\n`);
+    await rename(`${file}.next`, file);
+    await gateway.log.until(({ event }) => event === (name === 'ca.pem' ? 'tls_reloaded' : 'config_reloaded'));
+    await assertServes();
+    assert.equal((await gateway.process.stop()).code, 0);
+  });
+}
+
 test('a verb that reads a file once may be given a pipe', async (t) => {
   const directory = await temporaryDirectory(t, {
     'routes.yaml': routes('http://127.0.0.1:7001')
@@ -91,9 +149,15 @@ test('a verb that reads a file once may be given a pipe', async (t) => {
 });
 
 /** Runs `serve` in a folder where `name` is a pipe, until it ends. */
-async function served(t: CleanUp, name: string) {
+async function served(
+  t: CleanUp,
+  name: string,
+  configuration = routes('http://127.0.0.1:7001'),
+  files: Readonly<Record<string, string>> = {},
+) {
   const directory = await temporaryDirectory(t, {
-    'routes.yaml': routes('http://127.0.0.1:7001'),
+    ...files,
+    'routes.yaml': configuration,
     key: 'acme-secret-one-aaaaaaaa\n',
     'cert.pem': '',
   });
