@@ -23,6 +23,6 @@ export function script(
   return async (port, { seconds, directory }): Promise<LoadResult> => {
     const all: ScriptTerms = { ...(await terms(port, { directory })), port, seconds };
     const node = [process.execPath, join(import.meta.dirname, file), JSON.stringify(all)];
-    return JSON.parse(await output('load', spins ? ['nice', '-n', '19', ...node] : node));
+    return JSON.parse(await output('load', spins ? ['chrt', '--idle', '0', ...node] : node));
   };
 }
