@@ -163,7 +163,7 @@ export class ClientReply implements Reply {
   /**
    * A chunk may be more than the socket is to hold and still be gone at once: when the kernel has taken all of it, there is nothing to
    * wait for. Middleware that has put itself before the socket, as compression does, has its own idea of when it can take more, and
-   * of how long it holds what it was given.
+   * of how long it holds what it was given. An inspector that lets the answer pass holds it to its end.
    */
   #send(chunk: Buffer): Written {
     const res = this.#res;
@@ -174,7 +174,7 @@ export class ClientReply implements Reply {
     // Node holds what is written back for the rest of the turn, lest there be more.
     socket.uncork();
     if (socket.writableLength > 0 || socket.bytesWritten - before < chunk.length) return 'full';
-    return res.write === ServerResponse.prototype.write ? 'gone' : 'kept';
+    return this.#inspected === undefined && res.write === ServerResponse.prototype.write ? 'gone' : 'kept';
   }
 
   /** False when the chunk is not to be written on: it is held, or the answer has been refused. */

@@ -51,12 +51,16 @@ function bytesOf(seed: number, length: number): Buffer {
   return Buffer.from(words.buffer, 0, length);
 }
 
+function isJson(prefix: string | undefined): boolean {
+  return prefix === 'json' || prefix === 'watched';
+}
+
 /** `/PREFIX/SEED/LENGTH/FRAMING`; JSON has the bytes as text. */
 function answer(path: string, res: ServerResponse): void {
   const [, prefix, seed, length, framing] = path.split('/');
   const bytes = bytesOf(Number(seed), Number(length));
-  const body = prefix === 'json' ? Buffer.from(JSON.stringify({ text: bytes.toString('hex') })) : bytes;
-  const type = prefix === 'json' ? 'application/json' : 'application/octet-stream';
+  const body = isJson(prefix) ? Buffer.from(JSON.stringify({ text: bytes.toString('hex') })) : bytes;
+  const type = isJson(prefix) ? 'application/json' : 'application/octet-stream';
   if (framing === 'length') res.writeHead(200, { 'content-type': type, 'content-length': body.length });
   else res.writeHead(200, { 'content-type': type, ...(framing === 'close' && { connection: 'close' }) });
   if (framing === 'close') res.useChunkedEncodingByDefault = false;
@@ -118,6 +122,7 @@ suite('bytes of bodies', () => {
           tapped: { match: 'POST /tapped', to: 'origin', use: './tap.ts' },
           plain: { match: 'GET /plain/**', to: 'origin' },
           late: { match: 'GET /late/**', to: 'origin', use: './late.ts' },
+          watched: { match: 'GET /watched/**', to: 'origin', response: { schema: './text.json', sample: '100%' } },
           json: {
             match: 'GET /json/**',
             to: 'origin',
@@ -142,13 +147,13 @@ suite('bytes of bodies', () => {
       const seed = first * 1_000 + i;
       const length = Math.min(
         SIZES[(i * 7 + first) % SIZES.length] ?? 0,
-        prefix === 'json' ? JSON_BYTES : Number.POSITIVE_INFINITY,
+        isJson(prefix) ? JSON_BYTES : Number.POSITIVE_INFINITY,
       );
       const framing: Framing = FRAMINGS[(i + first) % FRAMINGS.length] ?? 'length';
       const path = `/${prefix}/${seed}/${length}/${framing}`;
       const body = await buffer(await ask(path, agent));
       const expected = bytesOf(seed, length);
-      const right = prefix === 'json' ? JSON.stringify({ text: expected.toString('hex') }) : expected;
+      const right = isJson(prefix) ? JSON.stringify({ text: expected.toString('hex') }) : expected;
       assert.ok(body.equals(Buffer.from(right)), path);
     }
     agent.destroy();
@@ -210,6 +215,11 @@ suite('bytes of bodies', () => {
     await Promise.all(
       Array.from({ length: 12 }, (_, index) => askAll(['plain', 'late', 'json'][index % 3] ?? '', 100 + index)),
     );
+  });
+
+  test('of answers that the gateway looks at while they pass', async () => {
+    await Promise.all(Array.from({ length: 4 }, (_, index) => askAll('watched', 900 + index)));
+    assert.equal(await new Observed(gateway).metric('sluice_drift_total'), 0);
   });
 
   test('of answers of which some are read only when others have passed', async () => {
