@@ -1,6 +1,6 @@
 // The client's request body: flows on as it comes, is remembered up to the replay limit for a retry, or is collected whole
 // for a policy. Whatever happens to an attempt, the client's own stream is never destroyed by it.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyFailure, BodyLimits, BodyListener, Outlet, RequestBody } from '../exchange/request-body.ts';
@@ -72,6 +72,8 @@ export class ClientBody implements RequestBody {
   #collector: ((result: Buffer | BodyFailure) => void) | undefined = undefined;
   #listener: BodyListener | undefined = undefined;
   #started = false;
+  /** Somebody wanted to be told of pieces before we did. One who wants only the first is off the list when we are told of it. */
+  #shared = false;
   #startedAt = Number.POSITIVE_INFINITY;
   /** Since when nobody takes the client's bytes; 0 while somebody does. */
   #heldAt = 0;
@@ -161,6 +163,7 @@ export class ClientBody implements RequestBody {
     if (req.readableEnded || req.readableDidRead) return this.#fail('already_read');
     // RFC 9110 §10.1.1: the client waits for this; it is only said once somebody wants the body.
     if (this.#awaitsContinue) this.#res.writeContinue();
+    this.#shared = isShared(req, 0);
     req.on('data', this.#onData);
     req.on('end', this.#onEnd);
     req.on('close', this.#onClose);
@@ -190,7 +193,7 @@ export class ClientBody implements RequestBody {
     const stream = this.#stream;
     if (stream === undefined) return;
     if (!stream.push(piece)) this.#hold(this.movedAt);
-    if (this.#kept === undefined && stream.sent && this.#req.listenerCount('data') === 1) free(piece);
+    if (this.#kept === undefined && stream.sent && !this.#shared && !isShared(this.#req, 1)) free(piece);
   }
 
   readonly #onEnd = (): void => {
@@ -268,6 +271,16 @@ const FREED_BYTES = 16_384;
 function free({ buffer, byteLength }: Buffer): void {
   if (byteLength < FREED_BYTES || byteLength !== buffer.byteLength) return;
   if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
+/** Whether anybody, such as middleware, may see pieces of the body besides so many listeners of ours. */
+function isShared(req: IncomingMessage, ours: number): boolean {
+  return (
+    req.listenerCount('data') > ours ||
+    req.listenerCount('readable') > 0 ||
+    req.emit !== IncomingMessage.prototype.emit ||
+    req.push !== IncomingMessage.prototype.push
+  );
 }
 
 function framingTrailer(trailers: readonly string[]): boolean {

@@ -80,6 +80,43 @@ export default (req: Request, res: Response, next: NextFunction) => {
   next();
 };`;
 
+/** Takes part in an upload that waits to be asked for, in the way that its path says. Tells how much it has had, and its sum. */
+const SHARE = `
+import { createHash } from 'node:crypto';
+import type { NextFunction, Request, Response } from 'express';
+type Keep = (piece: Buffer) => void;
+const WAYS: Record<string, (req: Request, keep: Keep) => void> = {
+  once: (req, keep) => void req.once('data', keep),
+  iterated: async (req, keep) => { for await (const piece of req) keep(piece); },
+  read: (req, keep) => {
+    req.on('readable', () => { for (let piece = req.read(); piece !== null; piece = req.read()) keep(piece); });
+  },
+  emitted: (req, keep) => {
+    const { emit } = req;
+    req.emit = (...all) => {
+      if (all[0] === 'data') keep(all[1]);
+      return Reflect.apply(emit, req, all);
+    };
+  },
+  pushed: (req, keep) => {
+    const { push } = req;
+    req.push = (...all) => {
+      if (all[0] !== null) keep(all[0]);
+      return Reflect.apply(push, req, all);
+    };
+  },
+};
+export default (req: Request, res: Response, next: NextFunction) => {
+  const pieces: Buffer[] = [];
+  WAYS[req.path.split('/').at(-1) ?? '']?.(req, (piece) => pieces.push(piece));
+  req.on('end', () => {
+    const sum = createHash('sha256');
+    for (const piece of pieces) sum.update(piece);
+    res.setHeader('x-shared', pieces.reduce((bytes, piece) => bytes + piece.length, 0) + ' ' + sum.digest('hex'));
+  });
+  next();
+};`;
+
 function sumOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
@@ -111,7 +148,12 @@ suite('bytes of bodies', () => {
       origin.close();
     });
     gateway = await startGateway(t, {
-      files: { 'late.ts': LATE, 'tap.ts': TAP, 'text.json': '{ "type": "object", "required": ["text"] }' },
+      files: {
+        'late.ts': LATE,
+        'tap.ts': TAP,
+        'share.ts': SHARE,
+        'text.json': '{ "type": "object", "required": ["text"] }',
+      },
       routes: {
         version: 1,
         defaults: { auth: 'none', body_max: 'none' },
@@ -120,6 +162,7 @@ suite('bytes of bodies', () => {
           upload: { match: 'POST /**', to: 'origin' },
           again: { match: 'PUT /**', to: 'origin' },
           tapped: { match: 'POST /tapped', to: 'origin', use: './tap.ts' },
+          shared: { match: 'POST /shared/{way}', to: 'origin', use: './share.ts', retry: 0 },
           plain: { match: 'GET /plain/**', to: 'origin' },
           late: { match: 'GET /late/**', to: 'origin', use: './late.ts' },
           watched: { match: 'GET /watched/**', to: 'origin', response: { schema: './text.json', sample: '100%' } },
@@ -189,6 +232,21 @@ suite('bytes of bodies', () => {
       Array.from({ length: 12 }, (_, index) => uploadAll(index % 3 === 0 ? '/tapped' : '/', 400 + index)),
     );
   });
+
+  for (const way of ['once', 'iterated', 'read', 'emitted', 'pushed']) {
+    test(`of an upload that middleware shares (${way})`, async () => {
+      const body = bytesOf(800, 2_000_000);
+      const headers = { 'content-length': body.length, expect: '100-continue' };
+      const outgoing = request(`${gateway.url}/shared/${way}`, { method: 'POST', headers });
+      await once(outgoing, 'continue');
+      const [answered]: IncomingMessage[] = await once(outgoing.end(body), 'response');
+      const told = String(answered?.headers['x-shared']);
+      const [bytes] = told.split(' ');
+      if (way === 'once') assert.ok(Number(bytes) > 0);
+      else assert.equal(Number(bytes), body.length);
+      assert.equal(told, `${bytes} ${sumOf(body.subarray(0, Number(bytes)))}`);
+    });
+  }
 
   test('of uploads of which some are read only when others have passed', async () => {
     const bodies = Array.from({ length: 6 }, (_, index) => bytesOf(500 + index, UNREAD_BYTES));
