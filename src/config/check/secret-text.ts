@@ -2,6 +2,7 @@
 import { PER_TENANT, PLAIN_SETTINGS, SECRET_SETTINGS } from '../../integration/credentials/settings.ts';
 import { nearestWord } from '../../schema/suggest.ts';
 import { isSecretName } from '../../telemetry/secrets.ts';
+import { withoutComments } from '../read/comments.ts';
 import { startsOfLines } from '../read/source.ts';
 import type { Finding } from './finding.ts';
 import { type Span, secretLiterals } from './secret-literals.ts';
@@ -260,7 +261,8 @@ export function covered(text: string): string {
   return text.replaceAll(REFERENCE_OR_CHARACTER, (part) => (part.length > 1 ? part : '•'));
 }
 
-const REFERENCE = /\$\{[^}]*\}/g;
+/** None of the words of a secret: a reference, and the dash of a list item. */
+const REFERENCE_OR_DASH = /\$\{[^}]*\}|^[ \t]*-(?=\s)/gm;
 const WORD = /[^\s[\]{}(),:;"'*&!?|>`•…\\]+/g;
 /** Shorter ones may stand in any message by chance. */
 const TELLING = 8;
@@ -282,13 +284,16 @@ export function withoutSecrets(
 ): readonly Finding[] {
   if (findings.length === 0) return findings;
   const spans = secretSpans(text);
-  const everywhere = new Set(spans.flatMap((span) => wordsOf(text, span)).filter((word) => word.length >= TELLING));
+  // A finding quotes what is set, never a comment; the words of one are those of our own messages, too.
+  const isCommented = spans.some(({ start, end }) => text.slice(start, end).includes('#'));
+  const bare = isCommented ? withoutComments(text) : text;
+  const everywhere = new Set(spans.flatMap((span) => wordsOf(bare, span)).filter((word) => word.length >= TELLING));
   const referenced = [...secrets].filter((secret) => secret.length >= TELLING);
   const lines = startsOfLines(text);
   return findings.map((finding) => {
     const start = finding.at.file === file ? lines[finding.at.line - 1] : undefined;
     const near = start === undefined ? [] : touching(spans, start, endOfLine(text, start));
-    const here = near.flatMap((span) => wordsOf(text, span));
+    const here = near.flatMap((span) => wordsOf(bare, span));
     const isSecret = (word: string): boolean =>
       everywhere.has(word) || here.some((secret) => secret === word || (word.length >= CUT && secret.startsWith(word)));
     const hide = (said: string): string =>
@@ -303,7 +308,7 @@ export function withoutSecrets(
 const HIDDEN = '•••';
 
 function wordsOf(text: string, { start, end }: Span): readonly string[] {
-  return text.slice(start, end).replaceAll(REFERENCE, ' ').match(WORD) ?? [];
+  return text.slice(start, end).replaceAll(REFERENCE_OR_DASH, ' ').match(WORD) ?? [];
 }
 
 /** The spans that have a part between two offsets, from among those of {@link secretSpans}. */

@@ -155,7 +155,7 @@ function endOfText(offset: number, text: string): number {
   let depth = 0;
   for (let at = offset; at < text.length; at++) {
     const character = text.charAt(at);
-    if (character === '\n') return at;
+    if (character === '\n' || (character === '#' && /\s/.test(text.charAt(at - 1)))) return at;
     if (depth === 0 && (character === '}' || character === ']' || character === ',')) return at;
     if (character === '{' || character === '[') depth++;
     if (character === '}' || character === ']') depth--;

@@ -118,6 +118,25 @@ describe('messages', () => {
     assert.equal(other?.message, 'not "•••", pw1');
   });
 
+  it('keep their own words, whatever comments and lists stand beside a secret', () => {
+    const text =
+      'a:\n  keys:   # the environment holds one\n    - "${env:KEY}" # not the other\n    - pw1\n  b: { token: "x # pw2 a-long-password" }';
+    const told = (line: number, message: string): string | undefined =>
+      withoutSecrets([finding(line, message)], { file: 'routes.yaml', text, secrets: new Set() })[0]?.message;
+    const own = 'the environment variable is not set: ${env:KEY:-…}';
+    assert.equal(told(2, own), own);
+    assert.equal(told(3, own), own);
+    assert.equal(told(4, 'the pw1'), 'the •••');
+    assert.equal(told(5, 'the "x # pw2", a-long-password'), 'the "••• ••• •••", •••');
+    assert.match(shownLines(text), /keys: {3}[• ]+\n/);
+  });
+
+  it('quote no comment', async (t) => {
+    const { findings } = await load(t, 'version: 1\ntenants:\n  bob: { keys: [a{b # not slc-secret-1\n] }\n');
+    assert.match(JSON.stringify(findings), /quote it/);
+    assert.doesNotMatch(JSON.stringify(findings), /slc-secret|not /);
+  });
+
   it('of a load are without them, whatever is wrong with the file', async (t) => {
     for (const tenant of [
       '{ keys: slc-secret-1, slc-secret-2, plan: pro }',
