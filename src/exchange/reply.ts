@@ -2,8 +2,8 @@
 import type { Problem } from './problem.ts';
 
 /**
- * What became of a piece of body: `gone`, the client's kernel has it, and its memory may be used again; `kept`, somebody holds it;
- * `full`, somebody holds it, and the client reads more slowly than bytes come: wait for `onDrain`.
+ * What became of a piece of body: `gone`, the client's kernel has it, or nobody wants it, and its memory may be used again; `kept`,
+ * somebody holds it; `full`, somebody holds it, and the client reads more slowly than bytes come: wait for `onDrain`.
  */
 export type Written = 'gone' | 'kept' | 'full';
 

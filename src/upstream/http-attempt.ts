@@ -124,7 +124,7 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
     if (coding !== undefined && coding !== 'chunked' && String(coding).toLowerCase() !== 'chunked')
       return controller.abort(UNKNOWN_CODING);
     this.#headed = true;
-    // Slices of the 64 KiB that came with them, which must not be held until the last byte of the body is out.
+    // Slices of all that was read with them, up to 64 KiB that must not be held until the last byte of the body is out.
     controller.rawHeaders = null;
     if (!this.#listener.onHead(status, raw, parsed)) this.#discard();
   }
