@@ -29,12 +29,14 @@ export class Passage implements Outlet {
   #flows = false;
   #paused = false;
 
-  /** For `net.connect`, whose result goes to {@link serve}. */
+  /** For `net.connect`, which asks for the first memory at once, and whose result goes to {@link serve}. */
   options(): Pick<SocketConstructorOpts, 'onread'> & DuplexOptions {
+    this.#own = undefined;
+    this.#flows = false;
     return {
       onread: {
         buffer: () => this.#next(),
-        callback: (bytes) => this.#read(bytes),
+        callback: (bytes, memory) => this.#read(bytes, memory),
       },
       // Nothing is read ahead of a reader that has paused.
       readableHighWaterMark: COPIED_BYTES,
@@ -43,8 +45,6 @@ export class Passage implements Outlet {
 
   serve(socket: Socket): void {
     this.#socket = socket;
-    this.#own = undefined;
-    this.#flows = false;
   }
 
   get sent(): boolean {
@@ -67,16 +67,16 @@ export class Passage implements Outlet {
   }
 
   /** False: nothing more is read until undici reads from the socket. */
-  #read(bytes: number): boolean {
+  #read(bytes: number, memory: Uint8Array): boolean {
     const socket = this.#socket;
     if (socket === undefined) return false;
     this.#flows = bytes >= COPIED_BYTES;
     this.#paused = false;
-    if (this.#flows && this.#own !== undefined) {
+    if (this.#flows && this.#own === memory) {
       this.#lent = bytes;
       socket.push(this.#own.subarray(0, bytes));
     } else {
-      socket.push(copy(this.#own ?? SHARED, bytes));
+      socket.push(copy(memory, bytes));
     }
     // Its reader would be told at the end of the turn: too late to know what is needed for the next read.
     socket.emit('readable');
@@ -102,8 +102,8 @@ export class Passage implements Outlet {
 /** Node's pool makes small ones cheap; a larger one would hold all 64 KiB of it for whoever keeps the piece. */
 const POOLED_BYTES = 4_096;
 
-function copy(from: Buffer, bytes: number): Buffer {
+function copy(from: Uint8Array, bytes: number): Buffer {
   const piece = bytes <= POOLED_BYTES ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes);
-  from.copy(piece, 0, 0, bytes);
+  piece.set(from.subarray(0, bytes));
   return piece;
 }

@@ -9,11 +9,14 @@ import { suiteCleanUp } from '../support/clean-up.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { Observed } from '../support/observed.ts';
 import { listenOnLoopback } from '../support/ports.ts';
+import { startRawOrigin } from '../support/raw-origin.ts';
 
 /** Around what is read at a time, and far beyond it. */
 const SIZES = [0, 500, 16_000, 16_384, 20_000, 65_400, 65_536, 100_000, 300_000, 2_000_000];
 /** More than the kernels on the way hold. */
 const UNREAD_BYTES = 16_000_000;
+/** Fills what heads are read into. */
+const UNASKED_BYTES = 16_384;
 /** As text, what the gateway looks at. */
 const JSON_BYTES = 400_000;
 /** Several of them in what is read at a time. */
@@ -293,4 +296,27 @@ suite('bytes of bodies', () => {
       assert.ok(body.equals(bytesOf(200 + index, UNREAD_BYTES)), `answer ${index}`);
     }
   });
+});
+
+test('an answer that nobody asked for is not the next one, nor are its bytes', async (t) => {
+  const saying = (word: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${word.length}\r\n\r\n${word}`;
+  const origin = await startRawOrigin(t, async (connection) => {
+    await connection.heads();
+    connection.write(saying('right'));
+    if (connection.index === 0) await connection.until((bytes) => bytes.includes('never'));
+  });
+  const gateway = await startGateway(t, {
+    routes: {
+      version: 1,
+      defaults: { auth: 'none' },
+      upstreams: { origin: { targets: [origin.url], connections: 1 } },
+      routes: { all: { match: '/**', to: 'origin' } },
+    },
+  });
+  assert.equal(await (await fetch(gateway.url)).text(), 'right');
+  const first = await origin.connection(0);
+  // As large as what is read of a large body, which is read into other memory.
+  first.write(saying('wrong').padEnd(UNASKED_BYTES, '.'));
+  await first.closed;
+  assert.equal(await (await fetch(gateway.url)).text(), 'right');
 });
