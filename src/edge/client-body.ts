@@ -278,6 +278,7 @@ function isShared(req: IncomingMessage, ours: number): boolean {
   return (
     req.listenerCount('data') > ours ||
     req.listenerCount('readable') > 0 ||
+    req.on !== IncomingMessage.prototype.on ||
     req.emit !== IncomingMessage.prototype.emit ||
     req.push !== IncomingMessage.prototype.push
   );

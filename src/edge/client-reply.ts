@@ -99,7 +99,7 @@ export class ClientReply implements Reply {
       return 'kept';
     if (!this.started) return 'kept';
     this.#x.bytesOut += chunk.length;
-    if (!this.#flushed && this.#held === undefined && chunk.length <= HELD_BYTES) {
+    if (!this.#flushed && this.#held === undefined && chunk.length <= HELD_BYTES && !this.#wrapped) {
       this.#held = chunk;
       return 'kept';
     }
@@ -174,7 +174,12 @@ export class ClientReply implements Reply {
     // Node holds what is written back for the rest of the turn, lest there be more.
     socket.uncork();
     if (socket.writableLength > 0 || socket.bytesWritten - before < chunk.length) return 'full';
-    return this.#inspected === undefined && res.write === ServerResponse.prototype.write ? 'gone' : 'kept';
+    return this.#inspected !== undefined || this.#wrapped ? 'kept' : 'gone';
+  }
+
+  /** Middleware has put itself before the socket. It is to say of each piece whether it can take more, so none is held back for it. */
+  get #wrapped(): boolean {
+    return this.#res.write !== ServerResponse.prototype.write;
   }
 
   /** False when the chunk is not to be written on: it is held, or the answer has been refused. */
