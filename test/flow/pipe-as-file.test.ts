@@ -1,7 +1,7 @@
 // A pipe or a device where a file of the configuration should be: told of, never waited for; and a pipe where it is of use.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -71,6 +71,12 @@ test('a file that becomes a pipe is refused, what was serves on, and the process
   assert.match(await refusal(gateway, () => becomesPipe(at('key'))), PIPE);
   assert.match(await refusal(gateway, () => becomesPipe(at('routes.yaml'))), PIPE);
   assert.equal(await status('/two'), 200);
+
+  // What is told is what is there now, not what was there instead before.
+  const mark = gateway.log.lines.length;
+  await rm(at('routes.yaml'));
+  await mkdir(at('routes.yaml'));
+  await gateway.log.until((line) => /it is a directory/.test(JSON.stringify(line['findings'])), mark);
   assert.equal((await gateway.process.stop()).code, 0);
 });
 

@@ -12,6 +12,7 @@ import { type SecretHolder, withoutSecrets } from '../check/secret-text.ts';
 import type { RoutesConfig } from '../format/routes-config.ts';
 import { type Environment, readSource, type Source } from '../read/read-source.ts';
 import { readOnThread } from '../read/reading-thread.ts';
+import { whyUnreadable } from '../read/unreadable.ts';
 import { assemble, type Names } from './assemble.ts';
 import { normalise } from './normalise.ts';
 import { TextFiles } from './text-files.ts';
@@ -122,8 +123,14 @@ function keysOf(node: Node): ReadonlyMap<string, Place> {
 async function contentHash(files: Iterable<string>): Promise<string> {
   const hash = createHash('sha256');
   for (const file of files) {
-    const content = await readNamedFile(file).catch(() => Buffer.alloc(0));
-    hash.update(`${file.length}:${file}${content.length}:`).update(content);
+    hash.update(`${file.length}:${file}`);
+    try {
+      const content = await readNamedFile(file);
+      hash.update(`${content.length}:`).update(content);
+    } catch (error) {
+      // One that is missing is not the same as one that is empty, or a directory.
+      hash.update(`!${whyUnreadable(error)}`);
+    }
   }
   return hash.digest('hex').slice(0, 16);
 }

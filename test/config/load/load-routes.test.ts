@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { mkdir, readFile, rmdir, symlink, unlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { loadRoutes } from '../../../src/config/load/load-routes.ts';
+import { temporaryDirectory } from '../../support/files.ts';
 import { load, rehearsed, soundConfig, told } from './routes.ts';
 
 const UPSTREAM = 'upstreams: { orders: http://127.0.0.1:7001 }';
@@ -257,10 +258,30 @@ test('the hash follows the content of every file', async (t) => {
 ${UPSTREAM}
 routes: { a: { match: POST /a, to: orders, auth: none, body: s.json } }
 `;
-  const one = await load(t, text, { 's.json': '{"type":"object"}' });
-  const two = await load(t, text, { 's.json': '{"type":"array"}' });
-  assert.match(one.hash, /^[0-9a-f]{16}$/);
-  assert.notEqual(one.hash, two.hash);
+  const folder = await temporaryDirectory(t, { 'routes.yaml': text, 's.json': '{"type":"object"}' });
+  const hash = async (): Promise<string> => (await loadRoutes(join(folder, 'routes.yaml'), {})).hash;
+  const one = await hash();
+  assert.match(one, /^[0-9a-f]{16}$/);
+  assert.equal(await hash(), one);
+  await writeFile(join(folder, 's.json'), '{"type":"array"}');
+  assert.notEqual(await hash(), one);
+});
+
+test('the hash tells a file that is missing, or something else, from an empty one', async (t) => {
+  const folder = await temporaryDirectory(t, {});
+  const file = join(folder, 'routes.yaml');
+  const hashes: string[] = [];
+  const note = async () => hashes.push((await loadRoutes(file, {})).hash);
+  await note();
+  await mkdir(file);
+  await note();
+  await rmdir(file);
+  await symlink('/dev/zero', file);
+  await note();
+  await unlink(file);
+  await writeFile(file, '');
+  await note();
+  assert.equal(new Set(hashes).size, hashes.length, hashes.join(' '));
 });
 
 test('a file that is missing, empty or no map is a finding', async (t) => {
