@@ -8,6 +8,7 @@ import { run } from '../../src/cli/run.ts';
 import { keyDigest } from '../../src/tenant/keys.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { LogLines } from '../support/log-lines.ts';
+import { closedPort } from '../support/ports.ts';
 import { spawnBound } from '../support/process.ts';
 
 const SOUND = `version: 1
@@ -181,7 +182,10 @@ test('a reader that has seen enough ends nothing with a stack trace', async () =
 });
 
 test('serve goes on when nobody reads its findings', async (t) => {
-  const open = SOUND.replace('to: orders', 'to: orders, auth: none, fallback: { status: 200, body: {} }');
+  const open = SOUND.replace('to: orders', 'to: orders, auth: none, fallback: { status: 200, body: {} }').replace(
+    '127.0.0.1:7001',
+    `127.0.0.1:${await closedPort()}`,
+  );
   const directory = await temporaryDirectory(t, { 'routes.yaml': open });
   const child = spawnBound(process.execPath, [resolve('src/main.ts'), 'serve'], {
     cwd: directory,
