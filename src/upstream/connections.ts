@@ -88,7 +88,6 @@ export class Connections {
 
   /** One that had its turn is done: the next has it. `broken`: the connection has to be made anew, and is used last. */
   done(connection: Connection, broken: boolean): void {
-    connection.passage.rest();
     const usable = this.#current.has(connection);
     const next = this.#first;
     if (next !== undefined) {

@@ -138,10 +138,7 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
       return;
     }
     const written = this.#listener.onData(chunk);
-    const passage = this.#connection?.passage;
-    if (written === 'gone') return passage?.gone(chunk.length);
-    if (written === 'kept') return;
-    passage?.pause();
+    if (written !== 'full') return;
     controller.pause();
     this.#listener.onDrain(() => controller.resume());
   }
