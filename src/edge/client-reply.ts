@@ -3,7 +3,7 @@ import { ServerResponse } from 'node:http';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
 import { defineProblem, type Problem } from '../exchange/problem.ts';
-import type { Reply, Written } from '../exchange/reply.ts';
+import type { Reply } from '../exchange/reply.ts';
 import { lingerOnClose } from './linger.ts';
 import { problemDocument, proxyStatus } from './problem-document.ts';
 
@@ -92,16 +92,16 @@ export class ClientReply implements Reply {
     if (!bodyless) flushSoon(this);
   }
 
-  write(chunk: Buffer): Written {
-    if (this.#bodyless || this.#ended) return 'gone';
+  write(chunk: Buffer): boolean {
+    if (this.#bodyless || this.#ended) return true;
     const { inspector } = this.#x;
     if (inspector !== undefined && this.#inspected !== undefined && !this.#inspect(inspector, chunk, this.#inspected))
-      return 'kept';
-    if (!this.started) return 'kept';
+      return true;
+    if (!this.started) return true;
     this.#x.bytesOut += chunk.length;
     if (!this.#flushed && this.#held === undefined && chunk.length <= HELD_BYTES && !this.#wrapped) {
       this.#held = chunk;
-      return 'kept';
+      return true;
     }
     this.flush();
     return this.#send(chunk);
@@ -162,19 +162,17 @@ export class ClientReply implements Reply {
 
   /**
    * A chunk may be more than the socket is to hold and still be gone at once: when the kernel has taken all of it, there is nothing to
-   * wait for. Middleware that has put itself before the socket, as compression does, has its own idea of when it can take more, and
-   * of how long it holds what it was given. An inspector that lets the answer pass holds it to its end.
+   * wait for. Middleware that has put itself before the socket, as compression does, has its own idea of when it can take more.
    */
-  #send(chunk: Buffer): Written {
+  #send(chunk: Buffer): boolean {
     const res = this.#res;
     const { socket } = res;
     const before = socket?.bytesWritten ?? 0;
-    if (res.write(chunk)) return 'kept';
-    if (socket === null) return 'full';
+    if (res.write(chunk)) return true;
+    if (socket === null) return false;
     // Node holds what is written back for the rest of the turn, lest there be more.
     socket.uncork();
-    if (socket.writableLength > 0 || socket.bytesWritten - before < chunk.length) return 'full';
-    return this.#inspected !== undefined || this.#wrapped ? 'kept' : 'gone';
+    return socket.writableLength === 0 && socket.bytesWritten - before >= chunk.length;
   }
 
   /** Middleware has put itself before the socket. It is to say of each piece whether it can take more, so none is held back for it. */
