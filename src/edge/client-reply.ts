@@ -166,13 +166,12 @@ export class ClientReply implements Reply {
    */
   #send(chunk: Buffer): boolean {
     const res = this.#res;
-    const { socket } = res;
-    const before = socket?.bytesWritten ?? 0;
     if (res.write(chunk)) return true;
-    if (socket === null) return false;
-    // Node holds what is written back for the rest of the turn, lest there be more.
-    socket.uncork();
-    return socket.writableLength === 0 && socket.bytesWritten - before >= chunk.length;
+    if (this.#wrapped) return false;
+    // Node holds what is written back for the rest of the turn, lest there be more. It is the response that lets go, and not its
+    // socket: what is left would then be counted piece by piece, found to be little, and no `drain` would ever follow.
+    if (res.writableCorked > 0) res.uncork();
+    return res.writableLength === 0;
   }
 
   /** Middleware has put itself before the socket. It is to say of each piece whether it can take more, so none is held back for it. */

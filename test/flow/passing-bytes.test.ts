@@ -5,11 +5,13 @@ import { once } from 'node:events';
 import { Agent, createServer, get, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { suiteCleanUp } from '../support/clean-up.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { Observed } from '../support/observed.ts';
 import { listenOnLoopback } from '../support/ports.ts';
 import { startRawOrigin } from '../support/raw-origin.ts';
+import { within } from '../support/wait.ts';
 
 /** Around what is read at a time, and far beyond it. */
 const SIZES = [0, 500, 16_000, 16_384, 20_000, 65_400, 65_536, 100_000, 300_000, 2_000_000];
@@ -21,6 +23,8 @@ const UNASKED_BYTES = 16_384;
 const JSON_BYTES = 400_000;
 /** Several of them in what is read at a time. */
 const CHUNK_BYTES = 20_011;
+/** Of one answer, in all more than the kernels on the way hold. */
+const CHUNKS = 2_000;
 const FRAMINGS = ['length', 'chunked', 'close'] as const;
 type Framing = (typeof FRAMINGS)[number];
 
@@ -319,4 +323,34 @@ test('an answer that nobody asked for is not the next one, nor are its bytes', a
   first.write(saying('wrong').padEnd(UNASKED_BYTES, '.'));
   await first.closed;
   assert.equal(await (await fetch(gateway.url)).text(), 'right');
+});
+
+test('answers in chunks go on, wherever their clients stop to read', async (t) => {
+  // What is read of them at a time is some chunks, and each is less than what may wait to be sent.
+  const chunk = `2710\r\n${'sluice'.padEnd(0x2710, '.')}\r\n`;
+  const origin = await startRawOrigin(t, async (connection) => {
+    await connection.heads();
+    connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+    for (let i = 0; i < CHUNKS; i++) connection.write(chunk);
+    connection.write('0\r\n\r\n');
+  });
+  const gateway = await startGateway(t, {
+    routes: {
+      version: 1,
+      defaults: { auth: 'none' },
+      upstreams: { origin: origin.url },
+      routes: { all: { match: '/**', to: 'origin' } },
+    },
+  });
+  async function takeSlowly(): Promise<number> {
+    const [answered]: IncomingMessage[] = await once(get(gateway.url), 'response');
+    let bytes = 0;
+    for await (const piece of answered ?? []) {
+      bytes += piece.length;
+      await setTimeout(1);
+    }
+    return bytes;
+  }
+  const taken = within(Promise.all(Array.from({ length: 4 }, takeSlowly)), 'end of the answers');
+  assert.deepEqual(await taken, Array(4).fill(CHUNKS * 0x2710));
 });
