@@ -60,6 +60,11 @@ export class Connections {
   readonly #idle: Connection[] = [];
   /** In use or idle; those of before a renewal are not among them. */
   readonly #current = new Set<Connection>();
+  /**
+   * Answered in this turn of the event loop. What is asked in the same turn would go out before anything more is read, and an answer
+   * that a target sends unasked be taken for its own.
+   */
+  #resting: Connection[] = [];
   #closed = false;
   #first: Waiting | undefined = undefined;
   #last: Waiting | undefined = undefined;
@@ -96,6 +101,17 @@ export class Connections {
 
   /** One that had its turn is done: the next has it. `broken`: the connection has to be made anew, and is used last. */
   done(connection: Connection, broken: boolean): void {
+    if (broken) this.#pass(connection, true);
+    else if (this.#resting.push(connection) === 1) setImmediate(this.#passAll);
+  }
+
+  readonly #passAll = (): void => {
+    const rested = this.#resting;
+    this.#resting = [];
+    for (const connection of rested) this.#pass(connection, false);
+  };
+
+  #pass(connection: Connection, broken: boolean): void {
     const usable = this.#current.has(connection);
     const next = this.#first;
     if (next !== undefined) {

@@ -3,6 +3,7 @@ import { lookup } from 'node:dns';
 import { once } from 'node:events';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import { describe, type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { classifyError } from '../../src/resilience/outcome.ts';
 import { type Connection, Connections, SERVER_NAME } from '../../src/upstream/connections.ts';
 import { createConnector } from '../../src/upstream/connector.ts';
@@ -104,6 +105,7 @@ test('the connection used last is the first to be used again, a broken one the l
   connections.done(first, false);
   connections.done(second, true);
   connections.done(third, false);
+  await setImmediate();
   assert.deepEqual(
     [await take(connections), await take(connections), await take(connections)].map((each) =>
       [first, second, third].indexOf(each),
@@ -123,9 +125,26 @@ test('who has left the line is passed over, the others have their turns in order
   connections.leave(leaver);
   connections.done(taken, false);
   connections.done(taken, false);
+  await setImmediate();
   assert.deepEqual(turns, ['a', 'c']);
   connections.done(taken, false);
   assert.equal(await take(connections), taken);
+});
+
+test('an answer that nobody asked for is not that of the next in line', async (t) => {
+  const saying = (status: number): string => `HTTP/1.1 ${status} Said\r\nContent-Length: 0\r\n\r\n`;
+  const origin = await startRawOrigin(t, async (connection) => {
+    await connection.heads();
+    connection.write(saying(200));
+  });
+  const connections = open(t, origin.url);
+  const first = await take(connections);
+  const next = take(connections);
+  assert.equal(await getOn(first), 200);
+  // It has come when the next one is asked for, and is not read yet.
+  origin.connections[0]?.write(saying(418));
+  connections.done(first, false);
+  assert.equal(await getOn(await next), 200);
 });
 
 test('after a renewal nothing goes on an old connection, whose request is left to end', async (t) => {
