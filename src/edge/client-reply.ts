@@ -3,7 +3,7 @@ import { ServerResponse } from 'node:http';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
 import { defineProblem, type Problem } from '../exchange/problem.ts';
-import type { Reply } from '../exchange/reply.ts';
+import type { Reply, Written } from '../exchange/reply.ts';
 import { lingerOnClose } from './linger.ts';
 import { problemDocument, proxyStatus } from './problem-document.ts';
 
@@ -92,16 +92,16 @@ export class ClientReply implements Reply {
     if (!bodyless) flushSoon(this);
   }
 
-  write(chunk: Buffer): boolean {
-    if (this.#bodyless || this.#ended) return true;
+  write(chunk: Buffer): Written {
+    if (this.#bodyless || this.#ended) return 'gone';
     const { inspector } = this.#x;
     if (inspector !== undefined && this.#inspected !== undefined && !this.#inspect(inspector, chunk, this.#inspected))
-      return true;
-    if (!this.started) return true;
+      return 'kept';
+    if (!this.started) return 'kept';
     this.#x.bytesOut += chunk.length;
     if (!this.#flushed && this.#held === undefined && chunk.length <= HELD_BYTES && !this.#wrapped) {
       this.#held = chunk;
-      return true;
+      return 'kept';
     }
     this.flush();
     return this.#send(chunk);
@@ -162,16 +162,19 @@ export class ClientReply implements Reply {
 
   /**
    * A chunk may be more than the socket is to hold and still be gone at once: when the kernel has taken all of it, there is nothing to
-   * wait for. Middleware that has put itself before the socket, as compression does, has its own idea of when it can take more.
+   * wait for. Middleware that has put itself before the socket, as compression does, has its own idea of when it can take more, and
+   * of how long it holds what it was given. An inspector that lets the answer pass holds it to its end.
    */
-  #send(chunk: Buffer): boolean {
+  #send(chunk: Buffer): Written {
     const res = this.#res;
-    if (res.write(chunk)) return true;
-    if (this.#wrapped) return false;
+    const more = res.write(chunk);
+    if (this.#wrapped) return more ? 'kept' : 'full';
+    if (more) return 'kept';
     // Node holds what is written back for the rest of the turn, lest there be more. It is the response that lets go, and not its
     // socket: what is left would then be counted piece by piece, found to be little, and no `drain` would ever follow.
     if (res.writableCorked > 0) res.uncork();
-    return res.writableLength === 0;
+    if (res.writableLength > 0) return 'full';
+    return this.#inspected === undefined ? 'gone' : 'kept';
   }
 
   /** Middleware has put itself before the socket. It is to say of each piece whether it can take more, so none is held back for it. */

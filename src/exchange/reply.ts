@@ -1,6 +1,12 @@
 // How an answer gets to the client. The edge implements it; policies and upstreams only know this.
 import type { Problem } from './problem.ts';
 
+/**
+ * What became of a piece of body: `gone`, the client's kernel has it, or nobody wants it, and its memory may be used again; `kept`,
+ * somebody holds it; `full`, somebody holds it, and the client reads more slowly than bytes come: wait for `onDrain`.
+ */
+export type Written = 'gone' | 'kept' | 'full';
+
 export interface Reply {
   /** The head is out: nothing about the answer can change any more. */
   readonly started: boolean;
@@ -13,8 +19,7 @@ export interface Reply {
    * hop-by-hop fields. `bodyless`: no body follows (HEAD, 204, 304).
    */
   begin(bodyless: boolean): void;
-  /** False when the client reads more slowly than bytes come: wait for `onDrain`. */
-  write(chunk: Buffer): boolean;
+  write(chunk: Buffer): Written;
   onDrain(resume: () => void): void;
   /** Ends the body; trailers are flat name/value pairs. */
   end(trailers: readonly string[] | undefined): void;

@@ -1,8 +1,8 @@
 // The connections of one target, and the line before them. undici's own pool looks through its connections at each request and at
 // each end of one, and what waits in its queue cannot leave: it would stay there, body and all, until its turn.
-import type { Socket } from 'node:net';
-import { type buildConnector, Client } from 'undici';
-import type { Outlet } from '../exchange/request-body.ts';
+import { Client } from 'undici';
+import type { Connector } from './connector.ts';
+import { Passage } from './passage.ts';
 
 /** Larger response headers are a failure of the target. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -16,18 +16,14 @@ const KEEP_ALIVE_MS = 4_000;
 export const SERVER_NAME = 'decided-by-the-connector';
 
 /** An undici client: one socket, made when it is needed, and made anew when it has been lost. */
-export class Connection extends Client implements Outlet {
-  readonly #socket: () => Socket | null;
+export class Connection extends Client {
+  readonly passage: Passage;
 
-  constructor(origin: string, connect: buildConnector.connector) {
-    let socket: Socket | null = null;
+  constructor(origin: string, connect: Connector) {
+    const passage = new Passage();
     // All timers of a call are the call's own (see `resilience/call.ts`); HTTP/1.1 without pipelining.
     super(origin, {
-      connect: (to, callback) =>
-        connect(to, (...made) => {
-          socket = made[1];
-          callback(...made);
-        }),
+      connect: (to, callback) => connect(to, callback, passage),
       allowH2: false,
       pipelining: 1,
       headersTimeout: 0,
@@ -35,11 +31,7 @@ export class Connection extends Client implements Outlet {
       maxHeaderSize: MAX_HEADER_BYTES,
       keepAliveTimeout: KEEP_ALIVE_MS,
     });
-    this.#socket = () => socket;
-  }
-
-  get sent(): boolean {
-    return this.#socket()?.writableLength === 0;
+    this.passage = passage;
   }
 }
 
@@ -53,7 +45,7 @@ export interface Waiting {
 
 export class Connections {
   readonly #origin: string;
-  readonly #connect: buildConnector.connector;
+  readonly #connect: Connector;
   /** How many more may be in use. */
   #free: number;
   /** The last one used comes first: those that are not needed fall idle, and close. */
@@ -70,7 +62,7 @@ export class Connections {
   #last: Waiting | undefined = undefined;
 
   /** @param most how many may be in use at a time. */
-  constructor(origin: string, most: number, connect: buildConnector.connector) {
+  constructor(origin: string, most: number, connect: Connector) {
     this.#origin = origin;
     this.#free = most;
     this.#connect = connect;

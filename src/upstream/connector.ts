@@ -2,6 +2,7 @@
 import { isIP, type LookupFunction, connect as netConnect, type Socket } from 'node:net';
 import { type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { type buildConnector, errors } from 'undici';
+import type { Passage } from './passage.ts';
 import type { TlsSource } from './tls.ts';
 
 const TCP_KEEP_ALIVE_MS = 60_000;
@@ -24,18 +25,22 @@ export interface ConnectorOptions {
   readonly onPeerExpiry?: (expiresAtMs: number) => void;
 }
 
+/** As undici knows it. `passage`: reads what comes over a connection without TLS. */
+export type Connector = (to: buildConnector.Options, callback: buildConnector.Callback, passage?: Passage) => void;
+
 /**
  * A connector for undici. undici's own timers have a resolution of half a second (500 ms becomes 1,006); this one is exact.
  * Fails with undici's `ConnectTimeoutError`, or with the error of the socket.
  */
-export function createConnector(options: ConnectorOptions): buildConnector.connector {
+export function createConnector(options: ConnectorOptions): Connector {
   const { connectTimeoutMs, lookup, pending, readAhead = false, onPeerExpiry } = options;
   const connectSecurely = secureConnector(options);
-  return ({ hostname, protocol, port }, callback) => {
+  return ({ hostname, protocol, port }, callback, passage) => {
     const secure = protocol === 'https:';
     const socket = secure
       ? connectSecurely(hostname, Number(port || 443))
       : netConnect({ host: hostname, port: Number(port || 80), lookup, ...UNSENT, ...(!readAhead && ON_DEMAND) });
+    passage?.serve(socket);
     socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     pending.add(socket);
     let settled = false;

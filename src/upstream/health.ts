@@ -1,8 +1,8 @@
 // Active health: each target is asked on a connection of its own, at its own pace.
 
-import type { buildConnector } from 'undici';
 import { Client } from 'undici';
 import { messageOf } from '../telemetry/thrown.ts';
+import type { Connector } from './connector.ts';
 import type { HealthSettings } from './settings.ts';
 import type { Target } from './target.ts';
 
@@ -30,13 +30,7 @@ export class HealthCheck {
   #closed = false;
 
   /** @param known the target's state was found out by checks of an earlier configuration. */
-  constructor(
-    target: Target,
-    settings: HealthSettings,
-    known: boolean,
-    connect: buildConnector.connector,
-    hooks: HealthHooks,
-  ) {
+  constructor(target: Target, settings: HealthSettings, known: boolean, connect: Connector, hooks: HealthHooks) {
     this.#target = target;
     this.#settings = settings;
     this.#known = known;

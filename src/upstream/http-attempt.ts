@@ -1,6 +1,7 @@
 // One HTTP attempt on the wire: undici's handler. It translates what happens on the socket; what to do about it is the call's part.
 import type { Dispatcher } from 'undici';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { Written } from '../exchange/reply.ts';
 import type { RequestBody } from '../exchange/request-body.ts';
 import type { Attempt } from '../resilience/call.ts';
 import { classifyError, type Failure } from '../resilience/outcome.ts';
@@ -13,8 +14,7 @@ export interface AttemptListener {
   /** False: another attempt follows, this response is of no use. */
   onHead(status: number, raw: RawHeaders, parsed: ParsedHeaders): boolean;
   onInformation(status: number, raw: RawHeaders): void;
-  /** False when the client reads more slowly than bytes come: wait for `onDrain`. */
-  onData(chunk: Buffer): boolean;
+  onData(chunk: Buffer): Written;
   onDrain(resume: () => void): void;
   onDone(trailers: RawHeaders): void;
   onFailed(failure: Failure, error: Error): void;
@@ -91,7 +91,7 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
   go(connection: Connection): void {
     this.#waits = false;
     this.#connection = connection;
-    this.#request.body = this.#body.open(connection);
+    this.#request.body = this.#body.open(connection.passage);
     connection.dispatch(this.#request, this);
   }
 
@@ -137,7 +137,8 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
       if (this.#discarded > DISCARD_BYTES) controller.abort(CANCELLED);
       return;
     }
-    if (this.#listener.onData(chunk)) return;
+    const written = this.#listener.onData(chunk);
+    if (written !== 'full') return;
     controller.pause();
     this.#listener.onDrain(() => controller.resume());
   }

@@ -1,6 +1,7 @@
 // A call to the targets of an upstream, HTTP or WebSocket: where each attempt goes, what is taken and given back, and how an answer
 // reaches the client.
 import type { Exchange } from '../exchange/exchange.ts';
+import type { Written } from '../exchange/reply.ts';
 import { type Attempt, Call } from '../resilience/call.ts';
 import type { CallFailure } from '../resilience/call-failure.ts';
 import { causeOf } from '../resilience/cause.ts';
@@ -110,7 +111,7 @@ export abstract class TargetCall extends Call<UpstreamTerms> implements AttemptL
     if (status === 103) this.x.reply.earlyHints(responseHeaders(raw, UNPARSED, false));
   }
 
-  onData(chunk: Buffer): boolean {
+  onData(chunk: Buffer): Written {
     this.moved();
     return this.x.reply.write(chunk);
   }

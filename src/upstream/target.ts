@@ -1,10 +1,9 @@
 // One instance of an upstream: where it is, its connections, and what is known of its health.
-import type { buildConnector } from 'undici';
 import type { AttemptResult } from '../resilience/outcome.ts';
 import type { TargetState } from '../telemetry/upstream-metrics.ts';
 import { hashOf } from './balance.ts';
 import { Connections } from './connections.ts';
-import { type ConnectorOptions, createConnector } from './connector.ts';
+import { type Connector, type ConnectorOptions, createConnector } from './connector.ts';
 import type { Ejection } from './ejection.ts';
 import type { TargetSettings } from './settings.ts';
 import type { WebSocketProxy } from './websocket-proxy.ts';
@@ -115,7 +114,7 @@ export class Target {
     return this.#webSockets;
   }
 
-  #connector(): buildConnector.connector {
+  #connector(): Connector {
     const onPeerExpiry = (expiresAtMs: number): void => {
       this.peerExpiresAtMs = expiresAtMs;
     };

@@ -99,7 +99,7 @@ export class Handshake implements Attempt, HandshakeListener {
     this.#headed = true;
     if (!this.#listener.onHead(response.statusCode ?? 0, response.rawHeaders, UNPARSED)) return this.cancel();
     response.on('data', (chunk: Buffer) => {
-      if (this.#silent || this.#listener.onData(chunk)) return;
+      if (this.#silent || this.#listener.onData(chunk) !== 'full') return;
       response.pause();
       this.#listener.onDrain(() => response.resume());
     });

@@ -4,7 +4,7 @@ import { Agent, type ClientRequest, type ClientRequestArgs, type IncomingMessage
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createProxyMiddleware, type Plugin, type RequestHandler } from 'http-proxy-middleware';
-import type { buildConnector } from 'undici';
+import type { Connector } from './connector.ts';
 
 /** Learns what becomes of a handshake. */
 export interface HandshakeListener {
@@ -22,7 +22,7 @@ export class WebSocketProxy {
   readonly #listeners = new WeakMap<object, HandshakeListener>();
 
   /** @param origin of the target. @param connect makes its connections. */
-  constructor(origin: string, connect: buildConnector.connector) {
+  constructor(origin: string, connect: Connector) {
     const { host } = new URL(origin);
     const listen: Plugin = (proxy) => {
       proxy.on('proxyReqWs', (request, _req, client) => this.#listeners.get(client)?.onRequest(request));
@@ -56,9 +56,9 @@ export class WebSocketProxy {
 /** Connections to one target, made like those of its other calls; none is kept: each becomes a tunnel or is closed. */
 class TargetAgent extends Agent {
   readonly #url: URL;
-  readonly #connect: buildConnector.connector;
+  readonly #connect: Connector;
 
-  constructor(url: URL, connect: buildConnector.connector) {
+  constructor(url: URL, connect: Connector) {
     super({ keepAlive: false });
     this.#url = url;
     this.#connect = connect;

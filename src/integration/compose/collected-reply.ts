@@ -2,7 +2,7 @@
 import { ByteList } from '../../exchange/byte-list.ts';
 import type { Exchange } from '../../exchange/exchange.ts';
 import type { Problem } from '../../exchange/problem.ts';
-import type { Reply } from '../../exchange/reply.ts';
+import type { Reply, Written } from '../../exchange/reply.ts';
 import { TOO_LARGE } from '../../upstream/problems.ts';
 import { CALL_INCOMPLETE } from './problems.ts';
 
@@ -43,16 +43,16 @@ export class CollectedReply implements Reply {
   }
 
   /** Never full: what comes is bounded. */
-  write(chunk: Buffer): true {
-    if (this.#over) return true;
+  write(chunk: Buffer): Written {
+    if (this.#over) return 'gone';
     this.#bytes += chunk.length;
     if (this.#bytes <= this.#maxBytes) {
       this.#body.push(chunk);
-      return true;
+      return 'kept';
     }
     const x = this.#x;
     this.refuse(x.refuse(TOO_LARGE, `the answer of ${x.upstream} is larger than ${this.#maxBytes} bytes`));
-    return true;
+    return 'kept';
   }
 
   onDrain(resume: () => void): void {
