@@ -93,6 +93,7 @@ export class Connections {
 
   /** One that had its turn is done: the next has it. `broken`: the connection has to be made anew, and is used last. */
   done(connection: Connection, broken: boolean): void {
+    connection.passage.rest();
     if (broken) this.#pass(connection, true);
     else if (this.#resting.push(connection) === 1) setImmediate(this.#passAll);
   }

@@ -37,9 +37,10 @@ export function createConnector(options: ConnectorOptions): Connector {
   const connectSecurely = secureConnector(options);
   return ({ hostname, protocol, port }, callback, passage) => {
     const secure = protocol === 'https:';
+    const reading = passage === undefined ? !readAhead && ON_DEMAND : passage.options();
     const socket = secure
       ? connectSecurely(hostname, Number(port || 443))
-      : netConnect({ host: hostname, port: Number(port || 80), lookup, ...UNSENT, ...(!readAhead && ON_DEMAND) });
+      : netConnect({ host: hostname, port: Number(port || 80), lookup, ...UNSENT, ...reading });
     passage?.serve(socket);
     socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     pending.add(socket);

@@ -138,7 +138,10 @@ export class HttpAttempt implements Attempt, Dispatcher.DispatchHandler, Waiting
       return;
     }
     const written = this.#listener.onData(chunk);
-    if (written !== 'full') return;
+    const passage = this.#connection?.passage;
+    if (written === 'gone') return passage?.gone(chunk.length);
+    if (written === 'kept') return;
+    passage?.pause();
     controller.pause();
     this.#listener.onDrain(() => controller.resume());
   }

@@ -32,14 +32,14 @@ const post = (path: string, body: string): string =>
   `POST ${path} HTTP/1.1\r\nHost: api.example\r\n${withKey}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 
 const KINDS: readonly Kind[] = [
-  { name: 'a GET without policies', request: get('/bare/1'), status: 200, objects: 111, bytes: 5503, charged: 221 },
+  { name: 'a GET without policies', request: get('/bare/1'), status: 200, objects: 111, bytes: 5503, charged: 423 },
   {
     name: 'a GET through the full chain',
     request: get('/full/1', withKey),
     status: 200,
     objects: 142,
     bytes: 7072,
-    charged: 277,
+    charged: 479,
   },
   {
     name: 'a POST that is validated',
@@ -47,7 +47,7 @@ const KINDS: readonly Kind[] = [
     status: 200,
     objects: 190,
     bytes: 9768,
-    charged: 351,
+    charged: 543,
   },
   { name: 'a request without a key', request: get('/full/1'), status: 401, objects: 97, bytes: 4336, charged: 184 },
 ];
