@@ -8,7 +8,7 @@ import { newId, Observed } from '../support/observed.ts';
 import { answerOk, answerStatuses, type Origin, startOrigin } from '../support/origin.ts';
 import { closedPort } from '../support/ports.ts';
 import { rawConnect } from '../support/raw.ts';
-import { type RawConnection, type RawOrigin, startRawOrigin } from '../support/raw-origin.ts';
+import { type RawOrigin, startRawOrigin } from '../support/raw-origin.ts';
 import { eventually, within } from '../support/wait.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -19,12 +19,11 @@ suite('attempts', () => {
   let observed: Observed;
   let origin: Origin;
   let raw: RawOrigin;
-  let script: (connection: RawConnection) => void | Promise<void> = () => {};
   const t = suiteCleanUp(after);
 
   before(async () => {
     origin = await startOrigin(t);
-    raw = await startRawOrigin(t, (connection) => script(connection));
+    raw = await startRawOrigin(t);
     const refusing = `http://127.0.0.1:${await closedPort()}`;
     const generous = { retry_budget: { ratio: '100%', min: '1000/s' }, breaker: 'none' };
     gateway = await startGateway(t, {
@@ -75,7 +74,7 @@ suite('attempts', () => {
 
   beforeEach(() => {
     origin.answer(answerOk);
-    script = () => {};
+    raw.script = () => {};
   });
 
   async function ask(path: string, method = 'GET', body?: string) {
@@ -143,7 +142,7 @@ suite('attempts', () => {
 
   test('an attempt that times out is tried again, and counted as what it was', async () => {
     let made = 0;
-    script = async (connection) => {
+    raw.script = async (connection) => {
       const mute = made++ === 0;
       await connection.heads();
       if (!mute) connection.write(OK);
@@ -160,7 +159,7 @@ suite('attempts', () => {
       ['POST', 502],
     ] as const) {
       let executed = 0;
-      script = async (connection) => {
+      raw.script = async (connection) => {
         await connection.heads();
         connection.write(OK);
         // The second request on this connection meets its end.
@@ -189,7 +188,7 @@ suite('attempts', () => {
   });
 
   test('a body beyond `replay` is streamed, and not sent again', async () => {
-    script = async (connection) => {
+    raw.script = async (connection) => {
       await eventually(() => connection.received.length > 4096, 'body');
       connection.reset();
     };
@@ -345,7 +344,7 @@ suite('attempts', () => {
     assert.deepEqual([refused.status, refused.text, refused.reason], [200, '{"items":[]}', 'upstream.connect']);
     const late = await ask('/slow');
     assert.deepEqual([late.status, late.reason], [203, 'upstream.timeout']);
-    script = (connection) =>
+    raw.script = (connection) =>
       void connection.heads().then(() => connection.write('HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nno'));
     const spoken = await ask('/spoken');
     assert.deepEqual([spoken.status, spoken.text], [500, 'no']);

@@ -28,12 +28,10 @@ suite('clients', () => {
   let gateway: RunningGateway;
   let observed: Observed;
   let origin: RawOrigin;
-  /** What the origin does with its next connections. */
-  let script: (connection: RawConnection) => void | Promise<void> = () => {};
   const t = suiteCleanUp(after);
 
   before(async () => {
-    origin = await startRawOrigin(t, (connection) => script(connection));
+    origin = await startRawOrigin(t);
     const refusing = `http://127.0.0.1:${await closedPort()}`;
     gateway = await startGateway(t, {
       routes: {
@@ -78,7 +76,7 @@ suite('clients', () => {
 
   /** The next connection the origin gets, once it has a request's head. */
   async function arrived(): Promise<RawConnection> {
-    const connection = await origin.connection(origin.connections.length);
+    const connection = await origin.next();
     await connection.heads();
     return connection;
   }
@@ -95,7 +93,7 @@ suite('clients', () => {
 
   for (const [way, leave] of Object.entries(WAYS)) {
     test(`one that ${way} while it waits for an answer`, async () => {
-      script = () => {};
+      origin.script = () => {};
       const waiting = arrived();
       const { id, client } = await send('/strict');
       const connection = await waiting;
@@ -105,7 +103,7 @@ suite('clients', () => {
     });
 
     test(`one that ${way} while the answer flows`, async () => {
-      script = async (connection) => {
+      origin.script = async (connection) => {
         await connection.heads();
         connection.write(HEAD);
         const timer = setInterval(() => connection.write('x'.repeat(100)), 5);
@@ -122,7 +120,7 @@ suite('clients', () => {
     });
 
     test(`one that ${way} while the answer is silent`, async () => {
-      script = async (connection) => {
+      origin.script = async (connection) => {
         await connection.heads();
         connection.write(`${HEAD}first`);
       };
@@ -136,7 +134,7 @@ suite('clients', () => {
     });
 
     test(`one that ${way} in the middle of its upload`, async () => {
-      script = () => {};
+      origin.script = () => {};
       const waiting = arrived();
       const { id, client } = await send('/strict', 'Content-Length: 1000000\r\n', PAYLOAD.subarray(0, 100_000));
       const connection = await waiting;
@@ -154,7 +152,7 @@ suite('clients', () => {
   }
 
   test('one that ends its half with the request gets the whole answer', async () => {
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await connection.heads();
       await new Promise((resolve) => setTimeout(resolve, 150));
       connection.write(HEAD).write(PAYLOAD);
@@ -168,7 +166,7 @@ suite('clients', () => {
   });
 
   test('one that ends its half while the answer flows gets the rest', async () => {
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await connection.heads();
       connection.write(HEAD);
       for (let at = 0; at < PAYLOAD.length; at += 50_000) {
@@ -185,7 +183,7 @@ suite('clients', () => {
 
   test('one that reads slowly gets everything, for longer than the idle timeout', async () => {
     const slow = 40_000_000;
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await connection.heads();
       connection.write(HEAD.replace('1000000', String(slow))).write(Buffer.alloc(slow));
     };
@@ -205,7 +203,7 @@ suite('clients', () => {
   });
 
   test('one that never reads is cut off at the idle timeout, and so is its upstream', async () => {
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await connection.heads();
       connection.write(HEAD.replace('1000000', '40000000')).write(Buffer.alloc(40_000_000));
     };
@@ -219,7 +217,7 @@ suite('clients', () => {
   });
 
   test('an early refusal reaches a client that still sends, and both connections close', async () => {
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await connection.heads();
       connection.write('HTTP/1.1 413 Content Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nmuch');
     };
@@ -245,7 +243,7 @@ suite('clients', () => {
     assert.equal((await observed.line(said.id)).reason, 'request.body_too_large');
     assert.equal(origin.connections.length, connections);
 
-    script = () => {};
+    origin.script = () => {};
     const waiting = arrived();
     const found = await send('/limited', 'Transfer-Encoding: chunked\r\n', '5\r\nhello\r\n');
     const connection = await waiting;
@@ -257,7 +255,7 @@ suite('clients', () => {
 
   for (const path of ['/idle', '/checked-idle']) {
     test(`an upload to ${path} that stalls is a 408 at the idle timeout, and no failure of the upstream`, async () => {
-      script = () => {};
+      origin.script = () => {};
       const headers = 'Content-Type: application/json\r\nContent-Length: 900000\r\n';
       const timeouts = await observed.metric('sluice_upstream_attempts_total', TIMEOUTS);
       const { id, client } = await send(path, headers, '{"part":');
@@ -280,7 +278,7 @@ suite('clients', () => {
   });
 
   test('an upload that takes longer than `answer` and `try` together is fine while it moves', async () => {
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await eventually(() => connection.received.includes('0\r\n\r\n'), 'whole request');
       connection.write(OK);
     };
@@ -296,7 +294,7 @@ suite('clients', () => {
   });
 
   test('`try` counts from the end of the upload', async () => {
-    script = () => {};
+    origin.script = () => {};
     const waiting = arrived();
     const { id, client } = await send('/patient', 'Transfer-Encoding: chunked\r\n', '5\r\nhello\r\n');
     await waiting;
@@ -310,7 +308,7 @@ suite('clients', () => {
   });
 
   test('`timeout: none` waits for as long as it takes, on both sides', async () => {
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await eventually(() => connection.received.includes('0\r\n\r\n'), 'whole request');
       await new Promise((resolve) => setTimeout(resolve, 1_200));
       connection.write(OK);
@@ -324,7 +322,7 @@ suite('clients', () => {
   });
 
   test('an upstream that stops reading is a 504 at the idle timeout', async () => {
-    script = (connection) => void connection.socket.pause();
+    origin.script = (connection) => void connection.socket.pause();
     const { id, client } = await send('/slow-reader', 'Content-Length: 100000000\r\n');
     const timer = setInterval(() => {
       if (client.socket.writableLength < 1e6) client.send(PAYLOAD);
@@ -346,7 +344,7 @@ suite('clients', () => {
   });
 
   test('100 is said once the upstream takes the body', async () => {
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await eventually(() => connection.received.includes('hello'), 'body');
       connection.write(OK);
     };
@@ -359,7 +357,7 @@ suite('clients', () => {
 
   test('while a retry waits, so does the upload: the second attempt gets every byte once', async () => {
     let made = 0;
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await connection.heads();
       await eventually(() => connection.received.includes('first'), 'first bytes');
       if (made++ === 0) {
@@ -387,7 +385,7 @@ suite('clients', () => {
   });
 
   test('an answer that comes before the request is complete leaves a connection that serves no other request', async () => {
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await connection.heads();
       connection.write(OK);
     };

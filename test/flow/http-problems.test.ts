@@ -179,7 +179,7 @@ suite('a refusal', () => {
 
   test('of concurrency says when to come back', async (each) => {
     const held = await rawConnect(each, gateway.port);
-    const reached = silent.connection(silent.connections.length);
+    const reached = silent.next();
     held.send('GET /narrow HTTP/1.1\r\nHost: a\r\n\r\n');
     const upstream = await reached;
     await upstream.heads();

@@ -24,11 +24,10 @@ suite('the cause of a failure', () => {
   let origin: Origin;
   let raw: RawOrigin;
   let deadPort: number;
-  let script: (connection: RawConnection) => void | Promise<void> = () => {};
 
   before(async () => {
     origin = await startOrigin(t);
-    raw = await startRawOrigin(t, (connection) => script(connection));
+    raw = await startRawOrigin(t);
     deadPort = await closedPort();
     const dead = `http://127.0.0.1:${deadPort}`;
     const only = { breaker: 'none', retry_budget: { ratio: '100%', min: '1000/s' } };
@@ -105,7 +104,7 @@ suite('the cause of a failure', () => {
 
   test('is there for an attempt whose answer was discarded', async () => {
     const answers = ['503 No', '200 OK'];
-    script = async (connection) => {
+    raw.script = async (connection) => {
       await connection.heads();
       connection.write(`HTTP/1.1 ${answers.shift()}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`).end();
     };
@@ -118,7 +117,7 @@ suite('the cause of a failure', () => {
   });
 
   test('is how long there was no answer, where nothing came', async () => {
-    script = () => {};
+    raw.script = () => {};
     const { line } = await ask('/short');
     assert.equal(line.reason, 'upstream.timeout');
     assert.match(String(line['error']), /^no answer after \d+ ms$/);
@@ -134,7 +133,7 @@ suite('the cause of a failure', () => {
     'left alone': { route: 'idle', act: () => {}, reason: 'idle_timeout', error: /^no byte for 150 ms$/ },
   })) {
     test(`is there for an answer that was ${name}, and the answer is counted as cut`, async () => {
-      script = async (connection) => {
+      raw.script = async (connection) => {
         await connection.heads();
         connection.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello');
         setTimeout(() => act(connection), 30);
@@ -155,7 +154,7 @@ suite('the cause of a failure', () => {
   });
 
   test('tells plain text from a certificate that was not accepted', async () => {
-    script = (connection) => connection.write('HTTP/1.1 400 Bad Request\r\n\r\n').end();
+    raw.script = (connection) => connection.write('HTTP/1.1 400 Bad Request\r\n\r\n').end();
     const { status: code, proxyStatus, line } = await ask('/plain');
     assert.deepEqual(
       [code, line.reason, proxyStatus],
@@ -196,7 +195,7 @@ suite('the cause of a failure', () => {
   });
 
   test('counts the attempt of a client that left', async () => {
-    script = () => {};
+    raw.script = () => {};
     const labels = { upstream: 'raw', result: 'aborted' };
     const already = await observed.metric('sluice_upstream_attempts_total', labels);
     const client = await rawConnect(t, gateway.port);
@@ -211,7 +210,7 @@ suite('the cause of a failure', () => {
   });
 
   test('of a 429 is the limit that said no', async () => {
-    script = async (connection) => {
+    raw.script = async (connection) => {
       for (let heads = 1; await connection.heads(heads); heads++)
         connection.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
     };

@@ -18,12 +18,10 @@ suite('an upload in small chunks', () => {
   let gateway: RunningGateway;
   let observed: Observed;
   let origin: RawOrigin;
-  /** What the origin does with its next connections. */
-  let script: (connection: RawConnection) => void | Promise<void> = () => {};
   const t = suiteCleanUp(after);
 
   before(async () => {
-    origin = await startRawOrigin(t, (connection) => script(connection));
+    origin = await startRawOrigin(t);
     gateway = await startGateway(t, {
       routes: {
         version: 1,
@@ -50,15 +48,13 @@ suite('an upload in small chunks', () => {
     return { id, client };
   }
 
-  const nextConnection = (): Promise<RawConnection> => origin.connection(origin.connections.length);
-
   for (const [when, first] of [
     ['come before there is a connection', ''],
     ['come while it flows', 'first'],
   ] as const) {
     test(`goes on in few pieces when they ${when}`, async () => {
-      script = answerWhole;
-      const waiting = nextConnection();
+      origin.script = answerWhole;
+      const waiting = origin.next();
       const body = text(4_000);
       const many = chunksOf(Array.from(body)) + END;
       const { client } = await begin('/plain', first === '' ? many : chunksOf([first]));
@@ -75,7 +71,7 @@ suite('an upload in small chunks', () => {
   }
 
   test('mixed with large ones comes in its order', async () => {
-    script = answerWhole;
+    origin.script = answerWhole;
     const random = new Random(7);
     const letters = text(600_000);
     const parts: string[] = [];
@@ -86,15 +82,15 @@ suite('an upload in small chunks', () => {
         parts.push(letters.slice(from, from + length));
       }
     }
-    const waiting = nextConnection();
+    const waiting = origin.next();
     const { client } = await begin('/plain', chunksOf(parts) + END);
     assert.equal((await client.response()).status, 200);
     assert.ok(piecesOf(await waiting).join('') === letters);
   });
 
   test('goes on chunk by chunk when they come one by one', async () => {
-    script = answerWhole;
-    const waiting = nextConnection();
+    origin.script = answerWhole;
+    const waiting = origin.next();
     const { client } = await begin('/plain', chunksOf(['a']));
     const connection = await waiting;
     for (const [sent, next] of ['ab', 'bc', 'cd']) {
@@ -114,7 +110,7 @@ suite('an upload in small chunks', () => {
   test('is sent again from its first byte', async () => {
     const earlier = origin.connections.length;
     const half = text(2_000);
-    script = async (connection) => {
+    origin.script = async (connection) => {
       if (connection.index > earlier) return answerWhole(connection);
       await connection.until(() => piecesOf(connection).join('').length === half.length);
       connection.write(BUSY);
@@ -130,11 +126,11 @@ suite('an upload in small chunks', () => {
   });
 
   test('is collected whole for a check', async () => {
-    script = async (connection) => {
+    origin.script = async (connection) => {
       await connection.until((bytes) => bytes.endsWith(']'));
       connection.write(OK);
     };
-    const waiting = nextConnection();
+    const waiting = origin.next();
     const body = `[${'1, '.repeat(5_000)}2]`;
     const { client } = await begin('/checked', chunksOf(Array.from(body)) + END);
     assert.equal((await client.response()).status, 200);
@@ -142,8 +138,8 @@ suite('an upload in small chunks', () => {
   });
 
   test('is refused at the byte that is too many', async () => {
-    script = () => {};
-    const waiting = nextConnection();
+    origin.script = () => {};
+    const waiting = origin.next();
     const { id, client } = await begin('/limited', chunksOf(Array.from(text(1_024))));
     const connection = await waiting;
     await connection.until(() => piecesOf(connection).join('').length === 1_024);
@@ -154,8 +150,8 @@ suite('an upload in small chunks', () => {
   });
 
   test('that its client resets ends the upstream request', async () => {
-    script = () => {};
-    const waiting = nextConnection();
+    origin.script = () => {};
+    const waiting = origin.next();
     const { id, client } = await begin('/plain', chunksOf(Array.from(text(3_000))));
     const connection = await waiting;
     await connection.until(() => piecesOf(connection).join('').length === 3_000);

@@ -70,24 +70,28 @@ export class RawConnection {
 export type Script = (connection: RawConnection) => void | Promise<void>;
 
 export interface RawOrigin {
+  /** What happens on later connections. */
+  script: Script;
   readonly url: string;
   readonly port: number;
   /** In the order they were accepted. */
   readonly connections: readonly RawConnection[];
   /** Resolves with the connection of that index. */
   connection(index: number): Promise<RawConnection>;
+  /** Resolves with the first connection from now on. */
+  next(): Promise<RawConnection>;
   /** Resolves when nobody is connected any more. */
   idle(timeoutMs?: number): Promise<void>;
 }
 
-/** Starts a scripted origin on a free loopback port. */
-export async function startRawOrigin(t: CleanUp, script: Script): Promise<RawOrigin> {
+/** Starts a scripted origin on a free loopback port; without a script it accepts, and leaves it at that. */
+export async function startRawOrigin(t: CleanUp, script: Script = () => {}): Promise<RawOrigin> {
   const connections: RawConnection[] = [];
   const failures: unknown[] = [];
   const server = createServer({ noDelay: true }, (socket) => {
     const connection = new RawConnection(socket, connections.length);
     connections.push(connection);
-    run(script, connection).catch((error: unknown) => failures.push(error));
+    run(origin.script, connection).catch((error: unknown) => failures.push(error));
   });
   const port = await listenOnLoopback(server);
   t.after(async () => {
@@ -96,15 +100,20 @@ export async function startRawOrigin(t: CleanUp, script: Script): Promise<RawOri
     await closed;
     if (failures.length > 0) throw new AggregateError(failures, 'the script of a raw origin failed');
   });
-  return {
+  const connection = (index: number): Promise<RawConnection> =>
+    eventually(() => connections[index], `connection ${index} at the raw origin`);
+  const origin: RawOrigin = {
+    script,
     url: `http://127.0.0.1:${port}`,
     port,
     connections,
-    connection: (index) => eventually(() => connections[index], `connection ${index} at the raw origin`),
+    connection,
+    next: () => connection(connections.length),
     async idle(timeoutMs) {
       await within(Promise.all(connections.map(({ closed }) => closed)), 'idle raw origin', timeoutMs);
     },
   };
+  return origin;
 }
 
 async function run(script: Script, connection: RawConnection): Promise<void> {
