@@ -36,6 +36,8 @@ export class ClientReply implements Reply {
   /** Chunks an inspector wants to see; undefined when none does (any more). */
   #inspected: ByteList | undefined = undefined;
   #inspectedBytes = 0;
+  /** Of whoever waits for `drain`; undefined until somebody has. */
+  #resume: (() => void) | undefined = undefined;
 
   constructor(x: Exchange, settings: ReplySettings) {
     this.#x = x;
@@ -107,8 +109,20 @@ export class ClientReply implements Reply {
     return this.#send(chunk);
   }
 
+  /**
+   * One listener for all of the answer: middleware before the socket may give it to a stream of its own, as compression does, where
+   * `once` would never be rid of it.
+   */
   onDrain(resume: () => void): void {
-    this.#res.once('drain', resume);
+    const first = this.#resume === undefined;
+    this.#resume = resume;
+    if (first) this.#res.on('drain', () => this.#drained());
+  }
+
+  #drained(): void {
+    const resume = this.#resume;
+    this.#resume = NOBODY_WAITS;
+    resume?.();
   }
 
   end(trailers: readonly string[] | undefined): void {
@@ -249,6 +263,8 @@ function ownCookies(res: ServerResponse): readonly string[] {
 }
 
 const HELD_BYTES = 16_384;
+
+const NOBODY_WAITS = (): void => {};
 
 let unflushed: ClientReply[] = [];
 
