@@ -1,5 +1,6 @@
 // Writes the one answer of an exchange to the client's socket: an upstream's, streamed, or a problem of our own.
 import { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
 import { defineProblem, type Problem } from '../exchange/problem.ts';
@@ -159,8 +160,7 @@ export class ClientReply implements Reply {
     if (x.reason === '') x.reason = reason;
     x.cut = this.started;
     const socket = this.#res.socket;
-    // A body that ends with the connection looks complete after an orderly FIN: only a reset says that it is not.
-    if (x.req.httpVersionMinor === 0 && socket !== null) socket.resetAndDestroy();
+    if (x.req.httpVersionMinor === 0 && socket !== null) reset(socket);
     else this.#res.destroy();
   }
 
@@ -260,6 +260,18 @@ function isRefusedUpgrade({ req, upgrading }: Exchange): boolean {
 function ownCookies(res: ServerResponse): readonly string[] {
   const cookies = res.getHeader('set-cookie');
   return Array.isArray(cookies) ? cookies : [String(cookies)];
+}
+
+/**
+ * A body that ends with the connection looks complete after an orderly FIN: only a reset says that it is not. Nothing but TCP can be
+ * reset, and Node throws for the rest. There TLS says it by the alert that does not come.
+ */
+function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    socket.destroy();
+  }
 }
 
 const HELD_BYTES = 16_384;

@@ -1,9 +1,12 @@
 // A gateway in someone's own Express app, process and project.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import express from 'express';
@@ -14,7 +17,8 @@ import { embedGateway } from '../support/embedded-gateway.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { startOrigin } from '../support/origin.ts';
 import { rawRequest } from '../support/raw.ts';
-import { eventually } from '../support/wait.ts';
+import { startRawOrigin } from '../support/raw-origin.ts';
+import { eventually, within } from '../support/wait.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -67,6 +71,23 @@ test('attach() brings what a handler cannot see: limits and parser errors are pr
   );
   assert.equal(answer.status, 400);
   assert.match(answer.body.toString(), /"code":"request\./);
+});
+
+test('behind a Unix socket an answer to HTTP/1.0 that its upstream has broken off is cut', async (t) => {
+  const origin = await startRawOrigin(t, async (connection) => {
+    await connection.heads();
+    connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n').end();
+  });
+  const { gateway, directory } = await embedGateway(t, routes(origin.url));
+  const server = createServer(gateway.app).listen(join(directory, 'socket'));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, 'listening');
+  const client = connect(join(directory, 'socket'));
+  client.write('GET /items/7 HTTP/1.0\r\n\r\n');
+  assert.match(String(await within(buffer(client), 'end of the answer')), /\r\n\r\nhalf$/);
 });
 
 test('a body that someone has read before it is a clear 500, not a hang', async (t) => {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { rename, writeFile } from 'node:fs/promises';
 import { type Agent, Agent as HttpsAgent, request } from 'node:https';
-import { createServer } from 'node:net';
+import { connect as connectPlainly, createServer } from 'node:net';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import type { CleanUp } from '../support/clean-up.ts';
@@ -12,6 +13,7 @@ import { type RunningGateway, spawnGateway, startGateway } from '../support/gate
 import { startOrigin } from '../support/origin.ts';
 import { closedPort, listenOnLoopback } from '../support/ports.ts';
 import { rawConnect, rawRequest } from '../support/raw.ts';
+import { startRawOrigin } from '../support/raw-origin.ts';
 import { eventually, within } from '../support/wait.ts';
 import { openSocket, startSocketOrigin } from '../support/websocket.ts';
 import { type Authority, createAuthority, type Issued } from '../upstream/certificates.ts';
@@ -73,6 +75,17 @@ async function expiry({ adminUrl }: RunningGateway): Promise<number> {
   return Number(value);
 }
 
+const ALERT = 21;
+const RECORD_HEAD_BYTES = 5;
+
+/** Among TLS records: a type, two bytes of version, two of length, and what is in it. */
+function countAlerts(records: Buffer): number {
+  let alerts = 0;
+  for (let at = 0; at + RECORD_HEAD_BYTES <= records.length; at += RECORD_HEAD_BYTES + records.readUInt16BE(at + 3))
+    if (records[at] === ALERT) alerts++;
+  return alerts;
+}
+
 suite('HTTPS', () => {
   test('is served with TLS 1.2 or newer and HTTP/1.1, and upstreams are told', async (t) => {
     const authority = await createAuthority(t);
@@ -103,6 +116,37 @@ suite('HTTPS', () => {
     const exit = gateway.process.stop();
     assert.equal((await within(client.closed, 'close')).code, 1001);
     assert.equal((await exit).code, 0);
+  });
+
+  test('cuts an answer to HTTP/1.0 that its upstream has broken off, and goes on', async (t) => {
+    const authority = await createAuthority(t);
+    const origin = await startRawOrigin(t, async (connection) => {
+      await connection.heads();
+      connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n');
+      if (connection.index === 0) connection.end();
+      else connection.write('0\r\n\r\n');
+    });
+    const gateway = await startSecure(t, origin.url, authority.issue('gateway.example'));
+    // In TLS 1.2 an alert can be told from what else is sent: without one, an end is not one that the gateway meant.
+    const records: Buffer[] = [];
+    const relay = createServer((near) => {
+      const far = connectPlainly(gateway.port, '127.0.0.1');
+      far.on('data', (bytes: Buffer) => records.push(bytes));
+      near.pipe(far).pipe(near);
+    });
+    const port = await listenOnLoopback(relay);
+    t.after(() => {
+      relay.close();
+    });
+    const alerts = async (): Promise<number> => {
+      records.length = 0;
+      const socket = await handshakeWith(t, port, authority.cert, { maxVersion: 'TLSv1.2' });
+      socket.write('GET /orders HTTP/1.0\r\n\r\n');
+      assert.match(String(await buffer(socket)), /\r\n\r\nhalf$/);
+      return countAlerts(Buffer.concat(records));
+    };
+    assert.equal(await alerts(), 0);
+    assert.equal(await alerts(), 1);
   });
 
   test('takes over a certificate that is renamed into place, and drops no connection', async (t) => {
