@@ -18,6 +18,8 @@ export const SERVER_NAME = 'decided-by-the-connector';
 /** An undici client: one socket, made when it is needed, and made anew when it has been lost. */
 export class Connection extends Client {
   readonly passage: Passage;
+  /** What it was used for last has failed: it is made anew for the next. */
+  broken = false;
 
   constructor(origin: string, connect: Connector) {
     const passage = new Passage();
@@ -53,8 +55,9 @@ export class Connections {
   /** In use or idle; those of before a renewal are not among them. */
   readonly #current = new Set<Connection>();
   /**
-   * Answered in this turn of the event loop. What is asked in the same turn would go out before anything more is read, and an answer
-   * that a target sends unasked be taken for its own.
+   * Done in this turn of the event loop. What is asked in the same turn would go out before anything more is read, and an answer
+   * that a target sends unasked be taken for its own. Of what has failed, undici tells while it empties its queue, and it throws
+   * when it then finds another request in there.
    */
   #resting: Connection[] = [];
   #closed = false;
@@ -94,17 +97,17 @@ export class Connections {
   /** One that had its turn is done: the next has it. `broken`: the connection has to be made anew, and is used last. */
   done(connection: Connection, broken: boolean): void {
     connection.passage.rest();
-    if (broken) this.#pass(connection, true);
-    else if (this.#resting.push(connection) === 1) setImmediate(this.#passAll);
+    connection.broken = broken;
+    if (this.#resting.push(connection) === 1) setImmediate(this.#passAll);
   }
 
   readonly #passAll = (): void => {
     const rested = this.#resting;
     this.#resting = [];
-    for (const connection of rested) this.#pass(connection, false);
+    for (const connection of rested) this.#pass(connection);
   };
 
-  #pass(connection: Connection, broken: boolean): void {
+  #pass(connection: Connection): void {
     const usable = this.#current.has(connection);
     const next = this.#first;
     if (next !== undefined) {
@@ -116,7 +119,7 @@ export class Connections {
     // One of before a renewal is being closed already.
     if (!usable) return;
     if (this.#closed) void connection.close();
-    else if (broken) this.#idle.unshift(connection);
+    else if (connection.broken) this.#idle.unshift(connection);
     else this.#idle.push(connection);
   }
 

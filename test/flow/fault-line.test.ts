@@ -1,12 +1,14 @@
 // All connections to a target are taken: what waits for one, gives up, or is not to blame.
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, before, beforeEach, suite, test } from 'node:test';
+import { after, before, beforeEach, suite, type TestContext, test } from 'node:test';
 import { suiteCleanUp } from '../support/clean-up.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { newId, Observed } from '../support/observed.ts';
 import { type Origin, startOrigin } from '../support/origin.ts';
+import { closedPort } from '../support/ports.ts';
 import { rawConnect } from '../support/raw.ts';
+import { startRawOrigin } from '../support/raw-origin.ts';
 import { eventually } from '../support/wait.ts';
 
 suite('a target whose connections are all taken', () => {
@@ -79,4 +81,36 @@ suite('a target whose connections are all taken', () => {
     assert.equal((await ask('/quick/5')).status, 200);
     assert.ok(!origin.received.some(({ url }) => url === '/quick/left'));
   });
+});
+
+/** Statuses of so many calls at once, by way of one connection. */
+async function throughOne(t: TestContext, target: string, calls: number): Promise<number[]> {
+  const gateway = await startGateway(t, {
+    routes: {
+      version: 1,
+      defaults: { auth: 'none', retry: 0 },
+      upstreams: { one: { targets: target, connections: 1, breaker: 'none' } },
+      routes: { all: { match: '/**', to: 'one' } },
+    },
+  });
+  const statuses = await Promise.all(
+    Array.from({ length: calls }, async () => (await fetch(gateway.url, { method: 'POST', body: '{}' })).status),
+  );
+  await new Observed(gateway).atRest();
+  return statuses;
+}
+
+test('a target that refuses connections fails each that stands in line for one', async (t) => {
+  const statuses = await throughOne(t, `http://127.0.0.1:${await closedPort()}`, 10);
+  assert.deepEqual(statuses, Array(10).fill(502));
+});
+
+test('a target that resets its connections after each answer fails some of those in line, and no more', async (t) => {
+  const origin = await startRawOrigin(t, async (connection) => {
+    await connection.heads();
+    connection.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}').reset();
+  });
+  const statuses = await throughOne(t, origin.url, 10);
+  assert.ok(statuses.includes(200));
+  for (const status of statuses) assert.ok(status === 200 || status === 502, String(statuses));
 });

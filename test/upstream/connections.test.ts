@@ -147,6 +147,18 @@ test('an answer that nobody asked for is not that of the next in line', async (t
   assert.equal(await getOn(await next), 200);
 });
 
+test('the next in line has no connection in the turn in which it broke', async (t) => {
+  const connections = open(t, 'http://127.0.0.1:9');
+  const taken = await take(connections);
+  const turns: Connection[] = [];
+  const go = (connection: Connection) => turns.push(connection);
+  assert.equal(connections.enter({ ahead: undefined, behind: undefined, go }), undefined);
+  connections.done(taken, true);
+  assert.deepEqual(turns, []);
+  await setImmediate();
+  assert.deepEqual(turns, [taken]);
+});
+
 test('after a renewal nothing goes on an old connection, whose request is left to end', async (t) => {
   let finish: (() => void) | undefined;
   const origin = await startOrigin(t, (_request, response) => {
