@@ -57,8 +57,8 @@ export function createConnector(options: ConnectorOptions): Connector {
     socket.once(secure ? 'secureConnect' : 'connect', () => settle(null));
     // Stays for the life of the socket: an error without a listener would end the process.
     socket.on('error', (error) => {
-      tellReset(error);
-      settle(error);
+      if (settled) tellReset(error);
+      else settle(error);
     });
     socket.once('close', () => settle(closedEarly(hostname, port)));
     if (secure) destroyOnAlert(socket);
@@ -110,10 +110,11 @@ function reportExpiry(socket: Socket, report: (expiresAtMs: number) => void): vo
 
 /**
  * undici takes a reset for the end of a body that runs to the end of its connection; only an orderly end is one
- * (RFC 9112 §8). It goes by the code, and this listener is the first to see it.
+ * (RFC 9112 §8). And it takes the reset of a connection that rests for the failure of a request that is not yet written, where after
+ * an orderly end it makes another connection. It goes by the code, and this listener is the first to see it.
  */
 function tellReset(error: NodeJS.ErrnoException): void {
-  if (error.code === 'ECONNRESET') error.code = 'EPIPE';
+  if (error.code === 'ECONNRESET' || error.code === 'EPIPE') error.code = 'UND_ERR_SOCKET';
 }
 
 function connectTimeout(hostname: string, port: string, timeoutMs: number): Error {

@@ -147,6 +147,22 @@ test('an answer that nobody asked for is not that of the next in line', async (t
   assert.equal(await getOn(await next), 200);
 });
 
+test('the next in line has another connection when the one it was given is reset before it has sent anything', async (t) => {
+  const origin = await startRawOrigin(t, async (connection) => {
+    await connection.heads();
+    connection.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+  });
+  const connections = open(t, origin.url);
+  const first = await take(connections);
+  const next = take(connections);
+  assert.equal(await getOn(first), 200);
+  // It has come when the next one is asked for, and is not read yet.
+  origin.connections[0]?.socket.resetAndDestroy();
+  connections.done(first, false);
+  assert.equal(await getOn(await next), 200);
+  assert.equal(origin.connections.length, 2);
+});
+
 test('the next in line has no connection in the turn in which it broke', async (t) => {
   const connections = open(t, 'http://127.0.0.1:9');
   const taken = await take(connections);
