@@ -364,7 +364,8 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
     this.#attempt?.cancel();
     if (waited) {
       // All connections were taken: that is no failure of the target, whoever holds them.
-      this.#over('aborted', now, 'all connections of the target were taken');
+      this.x.error = 'all connections of the target were taken';
+      this.#over('aborted', now, this.x.error);
       return this.#fail(BUSY);
     }
     const silence = slow ? 'the client sends too slowly' : 'the client sent no more';

@@ -62,6 +62,8 @@ suite('a target whose connections are all taken', () => {
     const answer = await ask('/impatient/1');
     assert.equal(answer.status, 503);
     assert.ok(answer.headers.has('retry-after'));
+    const { reason, error } = await observed.line(answer.headers.get('x-request-id') ?? '');
+    assert.deepEqual([reason, error], ['upstream.busy', 'all connections of the target were taken']);
     assert.equal(JSON.parse(await answer.text()).code, 'upstream.busy');
     release();
     assert.equal((await ask('/quick/4')).status, 200);
