@@ -348,7 +348,9 @@ export abstract class Call<Terms extends CallTerms> implements Alarm {
     const { x, terms } = this;
     const total = now + 1 >= this.#totalAt;
     this.end();
-    x.error = total ? `not complete within ${terms.totalMs} ms` : `no byte for ${terms.idleMs} ms`;
+    // What has come and is not out waits for the client, whatever the upstream does.
+    const silence = x.res.writableLength > 0 ? 'the client took no byte' : 'no byte';
+    x.error = total ? `not complete within ${terms.totalMs} ms` : `${silence} for ${terms.idleMs} ms`;
     this.#attempt?.cancel();
     x.reply.abort(total ? 'upstream.total_timeout' : 'upstream.idle_timeout');
   }

@@ -210,9 +210,9 @@ suite('clients', () => {
     const waiting = arrived();
     const { id, client } = await send('/idle');
     client.socket.pause();
-    const connection = await waiting;
-    await within(connection.closed, 'end of the upstream request');
-    assert.equal((await observed.line(id)).reason, 'upstream.idle_timeout');
+    await within((await waiting).closed, 'end of the upstream request');
+    const line = await observed.line(id);
+    assert.deepEqual([line.reason, line['error']], ['upstream.idle_timeout', 'the client took no byte for 400 ms']);
     client.socket.destroy();
   });
 
