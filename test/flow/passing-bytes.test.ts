@@ -7,6 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { suiteCleanUp } from '../support/clean-up.ts';
+import { embedGateway } from '../support/embedded-gateway.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { Observed } from '../support/observed.ts';
 import { listenOnLoopback } from '../support/ports.ts';
@@ -25,6 +26,10 @@ const JSON_BYTES = 400_000;
 const CHUNK_BYTES = 20_011;
 /** Of one answer, in all more than the kernels on the way hold. */
 const CHUNKS = 2_000;
+/** Less than Node lets wait to be sent, and enough to be read into memory that is used again. */
+const PIECE_BYTES = 40_000;
+/** An origin that cannot write for so long has filled them. */
+const STUCK_MS = 200;
 const FRAMINGS = ['length', 'chunked', 'close'] as const;
 type Framing = (typeof FRAMINGS)[number];
 
@@ -353,4 +358,36 @@ test('answers in chunks go on, wherever their clients stop to read', async (t) =
   }
   const taken = within(Promise.all(Array.from({ length: 4 }, takeSlowly)), 'end of the answers');
   assert.deepEqual(await taken, Array(4).fill(CHUNKS * 0x2710));
+});
+
+test('bytes that come in pieces which the server of an embedder lets wait, as the client stops to read', async (t) => {
+  const body = bytesOf(1_000, UNREAD_BYTES);
+  const stuck = Promise.withResolvers<void>();
+  async function send(res: ServerResponse): Promise<void> {
+    res.writeHead(200, { 'content-length': body.length });
+    for (let i = 0; i < body.length && !res.destroyed; i += PIECE_BYTES) {
+      if (!res.write(body.subarray(i, i + PIECE_BYTES))) {
+        const drained = Promise.race([once(res, 'drain'), once(res, 'close')]);
+        if ((await Promise.race([drained, setTimeout(STUCK_MS)])) === undefined) stuck.resolve();
+        await drained;
+      }
+      await setTimeout(1);
+    }
+    res.end();
+  }
+  const origin = createServer((_req, res) => void send(res));
+  const port = await listenOnLoopback(origin);
+  t.after(() => {
+    origin.closeAllConnections();
+    origin.close();
+  });
+  const { url } = await embedGateway(t, {
+    version: 1,
+    upstreams: { origin: `http://127.0.0.1:${port}` },
+    routes: { all: { match: '/**', to: 'origin', auth: 'none' } },
+  });
+  const [answered]: IncomingMessage[] = await once(get(url), 'response');
+  await within(stuck.promise, 'end of what the kernels hold');
+  assert.ok(answered);
+  assert.ok((await buffer(answered)).equals(body));
 });
