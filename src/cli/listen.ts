@@ -9,7 +9,10 @@ import { createRedirect } from '../edge/redirect.ts';
 import { messageOf } from '../telemetry/thrown.ts';
 
 const SOCKETS = {
-  /** Node's 64 KiB let a second chunk of an answer wait behind one that its client does not read. */
+  /**
+   * Node's 64 KiB let a second chunk of an answer wait behind one that its client does not read, and tell nobody that the first is
+   * out: `upstream/passage.ts` reads into other memory then.
+   */
   highWaterMark: 16_384,
   /** A request that announces no body has none to be read: without this each of them is a stream that is read to its end. */
   optimizeEmptyRequests: true,

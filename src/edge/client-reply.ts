@@ -1,5 +1,5 @@
 // Writes the one answer of an exchange to the client's socket: an upstream's, streamed, or a problem of our own.
-import { ServerResponse } from 'node:http';
+import { OutgoingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
@@ -191,9 +191,12 @@ export class ClientReply implements Reply {
     return this.#inspected === undefined ? 'gone' : 'kept';
   }
 
-  /** Middleware has put itself before the socket. It is to say of each piece whether it can take more, so none is held back for it. */
+  /**
+   * Middleware, or what watches over all responses of the process, has put itself before the socket. It is to say of each piece whether it
+   * can take more, so none is held back for it.
+   */
   get #wrapped(): boolean {
-    return this.#res.write !== ServerResponse.prototype.write;
+    return this.#res.write !== OutgoingMessage.prototype.write;
   }
 
   /** False when the chunk is not to be written on: it is held, or the answer has been refused. */

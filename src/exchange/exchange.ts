@@ -150,7 +150,9 @@ export class Exchange {
   attempts = 0;
   /** Monotonic milliseconds spent waiting for upstreams, until the head of the answer. */
   upstreamMs = 0;
+  /** Of the request's body. */
   bytesIn = 0;
+  /** Of the answer's body, as it was given to the response: before middleware packs it. */
   bytesOut = 0;
   /** Why the exchange ended other than well; machine-readable, for the access log. */
   reason = '';

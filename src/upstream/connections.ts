@@ -55,9 +55,10 @@ export class Connections {
   /** In use or idle; those of before a renewal are not among them. */
   readonly #current = new Set<Connection>();
   /**
-   * Done in this turn of the event loop. What is asked in the same turn would go out before anything more is read, and an answer
-   * that a target sends unasked be taken for its own. Of what has failed, undici tells while it empties its queue, and it throws
-   * when it then finds another request in there.
+   * Done in this turn of the event loop. undici looks at a connection before it is used again, and so reads what a target has sent
+   * unasked; but not for a request that it is given before it is through with an answer, and one that it is given before the loop
+   * has polled goes out unread, too. Of what has failed, it tells while it empties its queue, and it throws when it then finds
+   * another request in there.
    */
   #resting: Connection[] = [];
   #closed = false;
@@ -118,8 +119,10 @@ export class Connections {
     this.#free++;
     // One of before a renewal is being closed already.
     if (!usable) return;
-    if (this.#closed) void connection.close();
-    else if (connection.broken) this.#idle.unshift(connection);
+    if (this.#closed) {
+      this.#current.delete(connection);
+      void connection.close();
+    } else if (connection.broken) this.#idle.unshift(connection);
     else this.#idle.push(connection);
   }
 

@@ -6,7 +6,10 @@ import type { Outlet } from '../exchange/request-body.ts';
 
 /** As much as Node reads at a time. */
 const OWN_BYTES = 65_536;
-/** Smaller pieces are copied: whoever holds one holds no more than that. */
+/**
+ * What is read of fewer bytes is copied: whoever holds a piece of it does not hold all 64 KiB. A server for clients lets fewer bytes than
+ * this wait (`cli/listen.ts`): otherwise a piece would seldom be gone at once.
+ */
 const COPIED_BYTES = 16_384;
 /** Heads and small bodies are read into this, on all connections, and copied out at once. */
 const SHARED = Buffer.allocUnsafeSlow(COPIED_BYTES);
@@ -38,7 +41,7 @@ export class Passage implements Outlet {
         buffer: () => this.#next(),
         callback: (bytes, memory) => this.#read(bytes, memory),
       },
-      // Nothing is read ahead of a reader that has paused.
+      // Before a reader that has paused, one read at most is made ahead.
       readableHighWaterMark: COPIED_BYTES,
     };
   }
@@ -99,7 +102,7 @@ export class Passage implements Outlet {
   }
 }
 
-/** Node's pool makes small ones cheap; a larger one would hold all 64 KiB of it for whoever keeps the piece. */
+/** Small ones share Node's pool, as all small buffers do, which makes them cheap; a larger one has memory of its own. */
 const POOLED_BYTES = 4_096;
 
 function copy(from: Uint8Array, bytes: number): Buffer {

@@ -145,7 +145,12 @@ export const upstreamSchema = s.short(
       breaker: breakerSchema,
       retry: retrySchema,
       timeout,
-      connections: s.integer({ doc: 'Connections to each target', default: 128, min: 1, max: 65_535 }),
+      connections: s.integer({
+        doc: 'Connections to each target; a call beyond them stands in line for one',
+        default: 128,
+        min: 1,
+        max: 65_535,
+      }),
       concurrency: s.off(s.integer({ doc: 'Most calls in flight; beyond them 503', min: 1 }), { default: 'none' }),
       retry_budget: retryBudgetSchema,
       tls: tlsSchema,

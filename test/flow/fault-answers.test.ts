@@ -12,6 +12,9 @@ import { startBlackHole } from '../upstream/black-hole.ts';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}';
 const MANY_HEADERS = Array.from({ length: 400 }, (_, i) => `X-Filler-${i}: ${'y'.repeat(64)}\r\n`).join('');
 
+/** Fills what heads are read into. */
+const UNASKED_BYTES = 16_384;
+
 /** Says this after each request head, and then nothing. */
 const says = (bytes: string): Script => replying(bytes);
 /** Says this after the first request head, and then ends or resets. */
@@ -22,6 +25,7 @@ const saysAnd =
     connection.write(bytes)[ending]();
   };
 
+const saying = (word: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${word.length}\r\n\r\n${word}`;
 const chunked = (rest: string): string => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${rest}`;
 const sized = (length: number, rest: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n${rest}`;
 
@@ -316,4 +320,26 @@ suite('faults of an upstream', () => {
       assert.deepEqual(await counted(slug(name), result), [alike + attempts, all + attempts]);
     }
   });
+});
+
+test('an answer that nobody asked for is not the next one, nor are its bytes', async (t) => {
+  const origin = await startRawOrigin(t, async (connection) => {
+    await connection.heads();
+    connection.write(saying('right'));
+    if (connection.index === 0) await connection.until((bytes) => bytes.includes('never'));
+  });
+  const gateway = await startGateway(t, {
+    routes: {
+      version: 1,
+      defaults: { auth: 'none' },
+      upstreams: { origin: { targets: [origin.url], connections: 1 } },
+      routes: { all: { match: '/**', to: 'origin' } },
+    },
+  });
+  assert.equal(await (await fetch(gateway.url)).text(), 'right');
+  const first = await origin.connection(0);
+  // As large as what is read of a large body, which is read into other memory.
+  first.write(saying('wrong').padEnd(UNASKED_BYTES, '.'));
+  await first.closed;
+  assert.equal(await (await fetch(gateway.url)).text(), 'right');
 });

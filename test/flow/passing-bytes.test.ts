@@ -11,21 +11,16 @@ import { embedGateway } from '../support/embedded-gateway.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { Observed } from '../support/observed.ts';
 import { listenOnLoopback } from '../support/ports.ts';
-import { startRawOrigin } from '../support/raw-origin.ts';
 import { within } from '../support/wait.ts';
 
 /** Around what is read at a time, and far beyond it. */
 const SIZES = [0, 500, 16_000, 16_384, 20_000, 65_400, 65_536, 100_000, 300_000, 2_000_000];
 /** More than the kernels on the way hold. */
 const UNREAD_BYTES = 16_000_000;
-/** Fills what heads are read into. */
-const UNASKED_BYTES = 16_384;
 /** As text, what the gateway looks at. */
 const JSON_BYTES = 400_000;
 /** Several of them in what is read at a time. */
 const CHUNK_BYTES = 20_011;
-/** Of one answer, in all more than the kernels on the way hold. */
-const CHUNKS = 2_000;
 /** Less than Node lets wait to be sent, and enough to be read into memory that is used again. */
 const PIECE_BYTES = 40_000;
 /** An origin that cannot write for so long has filled them. */
@@ -55,6 +50,24 @@ export default (_req: Request, res: Response, next: NextFunction) => {
   }) as typeof res.end;
   next();
 };`;
+
+/** As {@link LATE}, for all responses of the process, as what watches over them may do. */
+const LATE_FOR_ALL = `
+import { ServerResponse } from 'node:http';
+import type { NextFunction, Request, Response } from 'express';
+const { write, end } = ServerResponse.prototype;
+const earlier = new WeakMap<ServerResponse, Buffer>();
+ServerResponse.prototype.write = function (piece: Buffer) {
+  const held = earlier.get(this);
+  earlier.set(this, piece);
+  return held === undefined || Reflect.apply(write, this, [held]);
+} as typeof write;
+ServerResponse.prototype.end = function (...rest: []) {
+  const held = earlier.get(this);
+  if (held !== undefined) Reflect.apply(write, this, [held]);
+  return Reflect.apply(end, this, rest);
+} as typeof end;
+export default (_req: Request, _res: Response, next: NextFunction) => next();`;
 
 /** No two stretches of it are alike, nor those of two seeds. */
 function bytesOf(seed: number, length: number): Buffer {
@@ -307,57 +320,29 @@ suite('bytes of bodies', () => {
   });
 });
 
-test('an answer that nobody asked for is not the next one, nor are its bytes', async (t) => {
-  const saying = (word: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${word.length}\r\n\r\n${word}`;
-  const origin = await startRawOrigin(t, async (connection) => {
-    await connection.heads();
-    connection.write(saying('right'));
-    if (connection.index === 0) await connection.until((bytes) => bytes.includes('never'));
+test('bytes of an answer that what watches over all responses sends late are the right ones', async (t) => {
+  const origin = createServer((req, res) => answer(req.url ?? '', res));
+  const port = await listenOnLoopback(origin);
+  t.after(() => {
+    origin.closeAllConnections();
+    origin.close();
   });
   const gateway = await startGateway(t, {
+    files: { 'late-for-all.ts': LATE_FOR_ALL },
     routes: {
       version: 1,
-      defaults: { auth: 'none' },
-      upstreams: { origin: { targets: [origin.url], connections: 1 } },
-      routes: { all: { match: '/**', to: 'origin' } },
+      upstreams: { origin: `http://127.0.0.1:${port}` },
+      // Loaded with the one route, it is before the responses of the other.
+      routes: {
+        watching: { match: '/watching', to: 'origin', auth: 'none', use: './late-for-all.ts' },
+        all: { match: '/**', to: 'origin', auth: 'none' },
+      },
     },
   });
-  assert.equal(await (await fetch(gateway.url)).text(), 'right');
-  const first = await origin.connection(0);
-  // As large as what is read of a large body, which is read into other memory.
-  first.write(saying('wrong').padEnd(UNASKED_BYTES, '.'));
-  await first.closed;
-  assert.equal(await (await fetch(gateway.url)).text(), 'right');
-});
-
-test('answers in chunks go on, wherever their clients stop to read', async (t) => {
-  // What is read of them at a time is some chunks, and each is less than what may wait to be sent.
-  const chunk = `2710\r\n${'sluice'.padEnd(0x2710, '.')}\r\n`;
-  const origin = await startRawOrigin(t, async (connection) => {
-    await connection.heads();
-    connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
-    for (let i = 0; i < CHUNKS; i++) connection.write(chunk);
-    connection.write('0\r\n\r\n');
-  });
-  const gateway = await startGateway(t, {
-    routes: {
-      version: 1,
-      defaults: { auth: 'none' },
-      upstreams: { origin: origin.url },
-      routes: { all: { match: '/**', to: 'origin' } },
-    },
-  });
-  async function takeSlowly(): Promise<number> {
-    const [answered]: IncomingMessage[] = await once(get(gateway.url), 'response');
-    let bytes = 0;
-    for await (const piece of answered ?? []) {
-      bytes += piece.length;
-      await setTimeout(1);
-    }
-    return bytes;
+  for (const framing of FRAMINGS) {
+    const answered = await fetch(`${gateway.url}/plain/1/2000000/${framing}`);
+    assert.equal(sumOf(Buffer.from(await answered.arrayBuffer())), sumOf(bytesOf(1, 2_000_000)), framing);
   }
-  const taken = within(Promise.all(Array.from({ length: 4 }, takeSlowly)), 'end of the answers');
-  assert.deepEqual(await taken, Array(4).fill(CHUNKS * 0x2710));
 });
 
 test('bytes that come in pieces which the server of an embedder lets wait, as the client stops to read', async (t) => {

@@ -176,6 +176,15 @@ test('the next in line has no connection in the turn in which it broke', async (
   assert.deepEqual(turns, [taken]);
 });
 
+test('what is opened once they are closed is closed after its use, and is not closed again', async (t) => {
+  const origin = await startOrigin(t);
+  const connections = open(t, origin.url);
+  await connections.close();
+  assert.equal(await get(connections), 200);
+  await eventually(() => origin.connections === 0, 'end of the connection');
+  await connections.close();
+});
+
 test('after a renewal nothing goes on an old connection, whose request is left to end', async (t) => {
   let finish: (() => void) | undefined;
   const origin = await startOrigin(t, (_request, response) => {
