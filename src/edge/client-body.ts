@@ -1,6 +1,6 @@
 // The client's request body: flows on as it comes, is remembered up to the replay limit for a retry, or is collected whole
 // for a policy. Whatever happens to an attempt, the client's own stream is never destroyed by it.
-import { IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyFailure, BodyLimits, BodyListener, Outlet, RequestBody } from '../exchange/request-body.ts';
@@ -273,14 +273,14 @@ function free({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
-/** Whether anybody, such as middleware, may see pieces of the body besides so many listeners of ours. */
+/** Whether anybody, such as middleware or what watches over all requests, may see pieces of the body besides so many listeners of ours. */
 function isShared(req: IncomingMessage, ours: number): boolean {
   return (
     req.listenerCount('data') > ours ||
     req.listenerCount('readable') > 0 ||
-    req.on !== IncomingMessage.prototype.on ||
-    req.emit !== IncomingMessage.prototype.emit ||
-    req.push !== IncomingMessage.prototype.push
+    req.on !== Readable.prototype.on ||
+    req.emit !== Readable.prototype.emit ||
+    req.push !== Readable.prototype.push
   );
 }
 

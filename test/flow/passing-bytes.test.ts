@@ -51,9 +51,10 @@ export default (_req: Request, res: Response, next: NextFunction) => {
   next();
 };`;
 
-/** As {@link LATE}, for all responses of the process, as what watches over them may do. */
+/** As {@link LATE}, for all responses of the process, as what watches over them may do; also keeps what comes with requests, and tells its sum. */
 const LATE_FOR_ALL = `
-import { ServerResponse } from 'node:http';
+import { createHash } from 'node:crypto';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 const { write, end } = ServerResponse.prototype;
 const earlier = new WeakMap<ServerResponse, Buffer>();
@@ -67,7 +68,14 @@ ServerResponse.prototype.end = function (...rest: []) {
   if (held !== undefined) Reflect.apply(write, this, [held]);
   return Reflect.apply(end, this, rest);
 } as typeof end;
-export default (_req: Request, _res: Response, next: NextFunction) => next();`;
+const { emit } = IncomingMessage.prototype;
+const kept: Buffer[] = [];
+IncomingMessage.prototype.emit = function (...all) {
+  if (all[0] === 'data') kept.push(all[1]);
+  return Reflect.apply(emit, this, all);
+} as typeof emit;
+export default (_req: Request, res: Response, _next: NextFunction) =>
+  res.end(createHash('sha256').update(Buffer.concat(kept)).digest('hex'));`;
 
 /** No two stretches of it are alike, nor those of two seeds. */
 function bytesOf(seed: number, length: number): Buffer {
@@ -320,8 +328,11 @@ suite('bytes of bodies', () => {
   });
 });
 
-test('bytes of an answer that what watches over all responses sends late are the right ones', async (t) => {
-  const origin = createServer((req, res) => answer(req.url ?? '', res));
+test('bytes that what watches over all of the process keeps or sends late are the right ones', async (t) => {
+  const origin = createServer((req, res) => {
+    if (req.method === 'GET') answer(req.url ?? '', res);
+    else req.resume().on('end', () => res.end());
+  });
   const port = await listenOnLoopback(origin);
   t.after(() => {
     origin.closeAllConnections();
@@ -335,7 +346,7 @@ test('bytes of an answer that what watches over all responses sends late are the
       // Loaded with the one route, it is before the responses of the other.
       routes: {
         watching: { match: '/watching', to: 'origin', auth: 'none', use: './late-for-all.ts' },
-        all: { match: '/**', to: 'origin', auth: 'none' },
+        all: { match: '/**', to: 'origin', auth: 'none', body_max: 'none', retry: 0 },
       },
     },
   });
@@ -343,6 +354,9 @@ test('bytes of an answer that what watches over all responses sends late are the
     const answered = await fetch(`${gateway.url}/plain/1/2000000/${framing}`);
     assert.equal(sumOf(Buffer.from(await answered.arrayBuffer())), sumOf(bytesOf(1, 2_000_000)), framing);
   }
+  const body = bytesOf(2, 2_000_000);
+  assert.equal((await fetch(`${gateway.url}/upload`, { method: 'POST', body: new Uint8Array(body) })).status, 200);
+  assert.equal(await (await fetch(`${gateway.url}/watching`)).text(), sumOf(body));
 });
 
 test('bytes that come in pieces which the server of an embedder lets wait, as the client stops to read', async (t) => {
