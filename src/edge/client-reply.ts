@@ -5,6 +5,7 @@ import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
 import { defineProblem, type Problem } from '../exchange/problem.ts';
 import type { Reply, Written } from '../exchange/reply.ts';
+import { RoundsEnd } from '../exchange/rounds-end.ts';
 import { lingerOnClose } from './linger.ts';
 import { problemDocument, proxyStatus } from './problem-document.ts';
 
@@ -33,7 +34,9 @@ export class ClientReply implements Reply {
   #flushed = false;
   #ended = false;
   /** The first bytes of the body: most bodies are complete with them, and then go out in one write with the head. */
-  #held: Buffer | undefined = undefined;
+  #held: string | Buffer | undefined = undefined;
+  /** The answer is complete, and waits for the end of the round. */
+  #leaves = false;
   /** Chunks an inspector wants to see; undefined when none does (any more). */
   #inspected: ByteList | undefined = undefined;
   #inspectedBytes = 0;
@@ -92,7 +95,7 @@ export class ClientReply implements Reply {
       if (x.inspector.holds) return;
     }
     this.#writeHead();
-    if (!bodyless) flushSoon(this);
+    if (!bodyless) unflushed.add(this);
   }
 
   write(chunk: Buffer): Written {
@@ -137,14 +140,12 @@ export class ClientReply implements Reply {
         if (problem !== undefined) return this.refuse(problem);
         this.#writeHead();
         x.bytesOut += body.length;
-        this.#res.write(body);
+        this.#held = body;
       }
     }
     if (trailers !== undefined && x.wantsTrailers && !this.#bodyless) this.#res.addTrailers(trailerPairs(trailers));
-    const held = this.#held;
-    if (this.#flushed || held === undefined) this.#res.end();
-    // As a string of one byte per character it shares the head's write.
-    else this.#res.end(held.toString('latin1'), 'latin1');
+    if (this.#flushed) this.#res.end();
+    else this.#leave();
   }
 
   earlyHints(headers: readonly string[]): void {
@@ -158,13 +159,14 @@ export class ClientReply implements Reply {
     if (!this.started && !this.#ended && this.#inspected !== undefined)
       return this.refuse(x.refuse(INCOMPLETE, 'its body ended before it could be checked'));
     if (x.reason === '') x.reason = reason;
+    this.send();
     x.cut = this.started;
     const socket = this.#res.socket;
     if (x.req.httpVersionMinor === 0 && socket !== null) reset(socket);
     else this.#res.destroy();
   }
 
-  /** Sends what there is once a turn has passed without the end: a stream's reader waits for it. */
+  /** Sends what there is once a round has passed without the end: a stream's reader waits for it. */
   flush(): void {
     if (this.#flushed || this.#ended || this.#res.destroyed) return;
     this.#flushed = true;
@@ -172,6 +174,30 @@ export class ClientReply implements Reply {
     this.#held = undefined;
     if (held === undefined) this.#res.flushHeaders();
     else this.#res.write(held);
+  }
+
+  /**
+   * A whole answer goes out at the end of the round: the first write wakes its reader, and those behind it find theirs awake. Not so where more
+   * may happen in this round: what still comes of the request may break the connection, behind a 101 others write to it, and what
+   * middleware has put itself before throws to whoever made the answer.
+   */
+  #leave(): void {
+    const { body, upgrading } = this.#x;
+    this.#leaves = true;
+    if ((body.present && !body.complete) || upgrading || this.#res.end !== OutgoingMessage.prototype.end) this.send();
+    else whole.add(this);
+  }
+
+  /** Sends an answer that is complete, if it is not out yet. */
+  send(): void {
+    if (!this.#leaves) return;
+    this.#leaves = false;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined) this.#res.end();
+    // As a string of one byte per character it shares the head's write.
+    else if (typeof held === 'object' && held.length <= HELD_BYTES) this.#res.end(held.toString('latin1'), 'latin1');
+    else this.#res.end(held);
   }
 
   /**
@@ -226,7 +252,8 @@ export class ClientReply implements Reply {
     if (unreadBody(x)) this.#close();
     this.#writeHead();
     if (x.method !== 'HEAD') x.bytesOut += bytes;
-    this.#res.end(body);
+    this.#held = body;
+    this.#leave();
   }
 
   #close(): void {
@@ -281,18 +308,9 @@ const HELD_BYTES = 16_384;
 
 const NOBODY_WAITS = (): void => {};
 
-let unflushed: ClientReply[] = [];
-
-/** Flushes at the end of this turn of the event loop: one immediate for all answers that began in it. */
-function flushSoon(reply: ClientReply): void {
-  if (unflushed.push(reply) === 1) setImmediate(flushAll);
-}
-
-function flushAll(): void {
-  const replies = unflushed;
-  unflushed = [];
-  for (const reply of replies) reply.flush();
-}
+/** Answers that have begun in this round, and those that are complete with it. */
+const unflushed = new RoundsEnd<ClientReply>((reply) => reply.flush());
+const whole = new RoundsEnd<ClientReply>((reply) => reply.send());
 
 const UNREAD_BODY_BYTES = 65_536;
 

@@ -1,6 +1,7 @@
 // The connections of one target, and the line before them. undici's own pool looks through its connections at each request and at
 // each end of one, and what waits in its queue cannot leave: it would stay there, body and all, until its turn.
 import { Client } from 'undici';
+import { RoundsEnd } from '../exchange/rounds-end.ts';
 import type { Connector } from './connector.ts';
 import { Passage } from './passage.ts';
 
@@ -55,12 +56,12 @@ export class Connections {
   /** In use or idle; those of before a renewal are not among them. */
   readonly #current = new Set<Connection>();
   /**
-   * Done in this turn of the event loop. undici looks at a connection before it is used again, and so reads what a target has sent
+   * Done in this round of the event loop. undici looks at a connection before it is used again, and so reads what a target has sent
    * unasked; but not for a request that it is given before it is through with an answer, and one that it is given before the loop
    * has polled goes out unread, too. Of what has failed, it tells while it empties its queue, and it throws when it then finds
    * another request in there.
    */
-  #resting: Connection[] = [];
+  readonly #resting = new RoundsEnd<Connection>((connection) => this.#pass(connection));
   #closed = false;
   #first: Waiting | undefined = undefined;
   #last: Waiting | undefined = undefined;
@@ -99,14 +100,8 @@ export class Connections {
   done(connection: Connection, broken: boolean): void {
     connection.passage.rest();
     connection.broken = broken;
-    if (this.#resting.push(connection) === 1) setImmediate(this.#passAll);
+    this.#resting.add(connection);
   }
-
-  readonly #passAll = (): void => {
-    const rested = this.#resting;
-    this.#resting = [];
-    for (const connection of rested) this.#pass(connection);
-  };
 
   #pass(connection: Connection): void {
     const usable = this.#current.has(connection);

@@ -124,6 +124,12 @@ suite('framing', () => {
     }
   }
 
+  test('a refusal stands, whatever is wrong with the body that comes with its request', async (each) => {
+    const client = await rawConnect(each, gateway.port);
+    client.send('POST /a%00b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n0\r\n\r\n');
+    assertProblem(await client.response(), 400, 'request.target');
+  });
+
   test('a request with a body is one request, whatever its method, and leaves nothing on the connection', async (each) => {
     const client = await rawConnect(each, gateway.port);
     for (const method of ['GET', 'DELETE', 'OPTIONS', 'HEAD', 'POST', 'QUERY', 'PROPFIND']) {

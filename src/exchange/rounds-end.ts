@@ -1,0 +1,22 @@
+// What need not be done at once is done when the event loop has looked at every socket: one immediate for all of it.
+
+/** Does the same to everything that comes in one round of the event loop, in order, when the round ends. */
+export class RoundsEnd<T> {
+  readonly #act: (one: T) => void;
+  #waiting: T[] = [];
+
+  /** @param act throws nothing: what comes behind it would be lost. */
+  constructor(act: (one: T) => void) {
+    this.#act = act;
+  }
+
+  add(one: T): void {
+    if (this.#waiting.push(one) === 1) setImmediate(this.#end);
+  }
+
+  readonly #end = (): void => {
+    const all = this.#waiting;
+    this.#waiting = [];
+    for (const one of all) this.#act(one);
+  };
+}
