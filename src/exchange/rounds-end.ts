@@ -5,7 +5,7 @@ export class RoundsEnd<T> {
   readonly #act: (one: T) => void;
   #waiting: T[] = [];
 
-  /** @param act throws nothing: what comes behind it would be lost. */
+  /** @param act whatever it throws is uncaught; what comes behind has its turn in the next round. */
   constructor(act: (one: T) => void) {
     this.#act = act;
   }
@@ -17,6 +17,14 @@ export class RoundsEnd<T> {
   readonly #end = (): void => {
     const all = this.#waiting;
     this.#waiting = [];
-    for (const one of all) this.#act(one);
+    let acted = 0;
+    try {
+      for (const one of all) {
+        acted++;
+        this.#act(one);
+      }
+    } finally {
+      if (acted < all.length) for (const one of all.slice(acted)) this.add(one);
+    }
   };
 }
