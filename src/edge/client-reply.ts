@@ -178,14 +178,25 @@ export class ClientReply implements Reply {
 
   /**
    * A whole answer goes out at the end of the round: the first write wakes its reader, and those behind it find theirs awake. Not so where more
-   * may happen in this round: what still comes of the request may break the connection, behind a 101 others write to it, and what
-   * middleware has put itself before throws to whoever made the answer.
+   * may happen in this round: what still comes of the request may break the connection, behind a 101 others write to it, and
+   * somebody else's code throws to whoever made the answer, and runs on behalf of its request.
    */
   #leave(): void {
     const { body, upgrading } = this.#x;
     this.#leaves = true;
-    if ((body.present && !body.complete) || upgrading || this.#res.end !== OutgoingMessage.prototype.end) this.send();
+    if ((body.present && !body.complete) || upgrading || this.#isWatched) this.send();
     else whole.add(this);
+  }
+
+  /** Somebody has put an `end` before Node's, or listens to how it goes. Node itself listens to `finish`, and the gateway to `close`. */
+  get #isWatched(): boolean {
+    const res = this.#res;
+    return (
+      res.end !== NODES_END ||
+      res.listenerCount('prefinish') > 0 ||
+      res.listenerCount('finish') > 1 ||
+      res.listenerCount('close') > 1
+    );
   }
 
   /** Sends an answer that is complete, if it is not out yet. */
@@ -222,7 +233,7 @@ export class ClientReply implements Reply {
    * can take more, so none is held back for it.
    */
   get #wrapped(): boolean {
-    return this.#res.write !== OutgoingMessage.prototype.write;
+    return this.#res.write !== NODES_WRITE;
   }
 
   /** False when the chunk is not to be written on: it is held, or the answer has been refused. */
@@ -251,8 +262,11 @@ export class ClientReply implements Reply {
     if (this.started) return;
     if (unreadBody(x)) this.#close();
     this.#writeHead();
-    if (x.method !== 'HEAD') x.bytesOut += bytes;
-    this.#held = body;
+    // A server may be told to throw at a body where there is none.
+    if (x.method !== 'HEAD') {
+      x.bytesOut += bytes;
+      this.#held = body;
+    }
     this.#leave();
   }
 
@@ -303,6 +317,10 @@ function reset(socket: Socket): void {
     socket.destroy();
   }
 }
+
+/** As they are before anybody who watches over all responses of the process puts others in their place. */
+const NODES_WRITE: unknown = Reflect.get(OutgoingMessage.prototype, 'write');
+const NODES_END: unknown = Reflect.get(OutgoingMessage.prototype, 'end');
 
 const HELD_BYTES = 16_384;
 

@@ -1,13 +1,14 @@
 // A gateway in someone's own Express app, process and project.
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, IncomingMessage, OutgoingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import express from 'express';
 import { Registry } from 'prom-client';
@@ -16,7 +17,8 @@ import { ConfigurationError, createGateway } from '../../src/index.ts';
 import { embedGateway } from '../support/embedded-gateway.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { startOrigin } from '../support/origin.ts';
-import { rawRequest } from '../support/raw.ts';
+import { listenOnLoopback } from '../support/ports.ts';
+import { type RawClient, rawConnect, rawRequest } from '../support/raw.ts';
 import { startRawOrigin } from '../support/raw-origin.ts';
 import { eventually, within } from '../support/wait.ts';
 
@@ -59,6 +61,90 @@ test('it is mounted below a path, between middleware and routes of the app', asy
     .expect('content-type', /problem/);
   await client.get('/nothing').expect(404, 'not of the gateway');
   assert.deepEqual(ends, ['/own', '/api/items/7?a=1', '/api/items', '/api/nothing', '/nothing']);
+});
+
+/** Two requests that are both refused in one round of the event loop; what `prepare` does to each is done before. */
+async function refusedTogether(
+  t: TestContext,
+  prepare: (request: IncomingMessage, response: ServerResponse) => void,
+  around: (id: string, serve: () => void) => void = (_, serve) => serve(),
+): Promise<RawClient[]> {
+  const held: (() => void)[] = [];
+  const { url } = await embedGateway(t, routes('http://127.0.0.1:9'), ({ app }) => (request, response) => {
+    prepare(request, response);
+    held.push(() => around(request.url ?? '', () => app(request, response)));
+    if (held.length === 2) for (const serve of held) serve();
+  });
+  const clients: RawClient[] = [];
+  for (const path of ['/no/1', '/no/2']) {
+    const client = await rawConnect(t, Number(new URL(url).port));
+    clients.push(client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`));
+  }
+  return clients;
+}
+
+for (const event of ['prefinish', 'finish', 'close'] as const) {
+  test(`whoever listens to ${event} of a response is told on behalf of its own request`, async (t) => {
+    const storage = new AsyncLocalStorage<string>();
+    const told: string[] = [];
+    const clients = await refusedTogether(
+      t,
+      ({ url }, response) => response.on(event, () => told.push(`${url} for ${storage.getStore()}`)),
+      (id, serve) => storage.run(id, serve),
+    );
+    for (const client of clients) assert.equal((await client.response()).status, 404);
+    const both = await eventually(() => (told.length === 2 ? told : undefined), `both told of ${event}`);
+    assert.deepEqual(new Set(both), new Set(['/no/1 for /no/1', '/no/2 for /no/2']));
+  });
+}
+
+test('what a listener throws at the end of an answer ends neither the process nor another answer', async (t) => {
+  const clients = await refusedTogether(t, ({ url }, response) => {
+    if (url !== '/no/1') return;
+    response.on('prefinish', () => {
+      throw new Error('not today');
+    });
+  });
+  const answers = await Promise.all(clients.map((client) => client.response()));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [404, 404],
+  );
+});
+
+test('what is put before the end of every response after the gateway was loaded may throw, too', async (t) => {
+  const { prototype } = OutgoingMessage;
+  const end = Object.getOwnPropertyDescriptor(prototype, 'end');
+  assert.ok(end);
+  t.after(() => Object.defineProperty(prototype, 'end', end));
+  const clients = await refusedTogether(t, ({ url }) => {
+    if (url !== '/no/1') return;
+    prototype.end = function (this: OutgoingMessage, ...given: unknown[]) {
+      Reflect.apply(end.value, this, given);
+      if ('req' in this && this.req instanceof IncomingMessage && this.req.url === '/no/1')
+        throw new Error('not today');
+      return this;
+    };
+  });
+  const answers = await Promise.all(clients.map((client) => client.response()));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [404, 404],
+  );
+});
+
+test('a refused HEAD has no body to give a server that throws at one', async (t) => {
+  const { gateway } = await embedGateway(t, routes('http://127.0.0.1:9'));
+  const server = createServer({ rejectNonStandardBodyWrites: true }, gateway.app);
+  const port = await listenOnLoopback(server);
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const client = await rawConnect(t, port);
+  for (const path of ['/no/1', '/_sluice/health']) client.send(`HEAD ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  assert.equal((await client.response({ method: 'HEAD' })).status, 404);
+  assert.equal((await client.response({ method: 'HEAD' })).status, 200);
 });
 
 test('attach() brings what a handler cannot see: limits and parser errors are problems there, too', async (t) => {
@@ -198,7 +284,7 @@ test('after close() nothing keeps the process alive', async (t) => {
     }),
     'gateway.yaml': '{}',
     'embed.ts': `
-import { createServer } from 'node:http';
+import { createServer, IncomingMessage, OutgoingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { createGateway } from '${ROOT}/src/index.ts';
 const gateway = await createGateway({ routes: 'routes.yaml', config: 'gateway.yaml', env: {}, log: 'gateway.log' });
