@@ -13,7 +13,7 @@ import { Configuration } from './config/service/reload.ts';
 import { attachServer, type ServerLimits } from './edge/attach.ts';
 import { answerClientError, answerConnect, type ClientErrorSettings } from './edge/client-error.ts';
 import { dataPlane } from './edge/data-plane.ts';
-import { closeAfterAnswers, endExchanges } from './edge/drain.ts';
+import { closeAfterAnswers, closeOnlyIdle, endExchanges } from './edge/drain.ts';
 import { opensWebSocket, upgradeResponse } from './edge/upgrade.ts';
 import { LiveExchanges } from './exchange/live.ts';
 import { type Machine, serve } from './gateway.ts';
@@ -200,6 +200,7 @@ function attach(
     headerTimeoutMs: limits.header_timeout,
     connections: limits.connections,
   };
+  closeOnlyIdle(server, machine.live);
   attachServer(server, serverLimits, {
     onClientError: (error, socket) => answerClientError(error, socket, clientErrors),
     onConnect: (_req, socket) => answerConnect(socket, clientErrors),

@@ -1,6 +1,7 @@
 // The way down: clients are asked to close their connections, exchanges under way may end by themselves, and those that
 // take too long are told so, or cut.
 
+import type { Server } from 'node:http';
 import type { LiveExchanges } from '../exchange/live.ts';
 import { defineProblem } from '../exchange/problem.ts';
 import { RETRY_ELSEWHERE_S } from './capacity.ts';
@@ -19,6 +20,21 @@ const LAST_WORDS_MS = 1_000;
 /** Whoever answers what is under way, the connection closes after it. */
 export function closeAfterAnswers(live: LiveExchanges): void {
   for (const x of live.all()) x.res.shouldKeepAlive = false;
+}
+
+/**
+ * `server.close()` closes idle connections, and Node takes one for idle as soon as it has been given all of the answer: one whose client reads
+ * slowly would be cut.
+ */
+export function closeOnlyIdle(server: Server, live: LiveExchanges): void {
+  const closeIdle = server.closeIdleConnections.bind(server);
+  server.closeIdleConnections = () => {
+    const unsent = live.all().filter(({ res }) => res.writableEnded);
+    // What Node goes by; `writableEnded` is the same to everyone else.
+    for (const { res } of unsent) res.finished = false;
+    closeIdle();
+    for (const { res } of unsent) res.finished = true;
+  };
 }
 
 /** Ends what has outlasted the grace: 503 where nothing has been answered, a cut where an answer has begun. */

@@ -1,12 +1,17 @@
 // What is not taken of an answer stays with the origin, also once some of it has been taken, and goes on when it is.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { createGateway } from '../../src/index.ts';
+import { temporaryDirectory } from '../support/files.ts';
 import { startGateway } from '../support/gateway.ts';
-import { startRawOrigin } from '../support/raw-origin.ts';
-import { within } from '../support/wait.ts';
+import { listenOnLoopback } from '../support/ports.ts';
+import { rawConnect } from '../support/raw.ts';
+import { replying, startRawOrigin } from '../support/raw-origin.ts';
+import { eventually, within } from '../support/wait.ts';
 
 /** More than the kernels on the way hold, several times. */
 const UNREAD_CHUNKS = 6_000;
@@ -83,4 +88,46 @@ test('answers in chunks go on, wherever their clients stop to read', async (t) =
   }
   const taken = within(Promise.all(Array.from({ length: 4 }, takeSlowly)), 'end of the answers');
   assert.deepEqual(await taken, Array(4).fill(READ_CHUNKS * 0x2710));
+});
+
+test('what a slow client has not read yet is not cut by a server that closes', async (t) => {
+  const body = JSON.stringify('s'.repeat(1_000_000));
+  const origin = await startRawOrigin(
+    t,
+    replying(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`),
+  );
+  const directory = await temporaryDirectory(t, {
+    'text.json': '{ "type": "string" }',
+    'routes.yaml': JSON.stringify({
+      version: 1,
+      upstreams: { origin: origin.url },
+      // Held until it was checked, each answer is given to Node in one piece.
+      routes: {
+        all: { match: '/**', to: 'origin', auth: 'none', response: { schema: 'text.json', on_fail: 'reject' } },
+      },
+    }),
+  });
+  const gateway = await createGateway({ routes: join(directory, 'routes.yaml'), env: {}, log: '/dev/null' });
+  const answers: ServerResponse[] = [];
+  const server = createServer((request, response) => {
+    answers.push(response);
+    gateway.app(request, response);
+  });
+  gateway.attach(server);
+  t.after(async () => {
+    server.closeAllConnections();
+    await gateway.close();
+  });
+  const client = await rawConnect(t, await listenOnLoopback(server));
+  client.socket.pause();
+  let unsent: ServerResponse | undefined;
+  while (unsent === undefined) {
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const asked = answers.length + 1;
+    await eventually(() => answers[asked - 1]?.writableEnded, 'an answer');
+    unsent = answers.find((answer) => !answer.writableFinished && (answer.socket?.writableLength ?? 0) > 0);
+  }
+  server.close();
+  client.socket.resume();
+  for (const _ of answers) assert.equal((await client.response()).body.length, body.length);
 });
