@@ -284,7 +284,7 @@ test('after close() nothing keeps the process alive', async (t) => {
     }),
     'gateway.yaml': '{}',
     'embed.ts': `
-import { createServer, IncomingMessage, OutgoingMessage, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { createGateway } from '${ROOT}/src/index.ts';
 const gateway = await createGateway({ routes: 'routes.yaml', config: 'gateway.yaml', env: {}, log: 'gateway.log' });
