@@ -131,7 +131,12 @@ function createMachine(host: ServingHost, snapshot: Snapshot, live: LiveExchange
       isTrusted: matcher(gateway.trust_proxies),
       loopToken: forward.via,
     },
-    reply: { problemBase: gateway.http.problem_base, serverTiming: gateway.http.server_timing, draining: false },
+    reply: {
+      problemBase: gateway.http.problem_base,
+      serverTiming: gateway.http.server_timing,
+      draining: false,
+      incidents: recorder.crash,
+    },
     healthPath: gateway.listen.health ?? '',
     recorder,
     pressure,

@@ -6,6 +6,7 @@ import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
 import { defineProblem, type Problem } from '../exchange/problem.ts';
 import type { Reply, Written } from '../exchange/reply.ts';
 import { RoundsEnd } from '../exchange/rounds-end.ts';
+import { crash, type IncidentLog } from '../route/crash.ts';
 import { lingerOnClose } from './linger.ts';
 import { problemDocument, proxyStatus } from './problem-document.ts';
 
@@ -22,6 +23,8 @@ export interface ReplySettings {
   readonly serverTiming: boolean;
   /** Draining: every answer says `Connection: close`. */
   draining: boolean;
+  /** Where an answer that throws on its way out is logged. */
+  readonly incidents: IncidentLog;
 }
 
 export class ClientReply implements Reply {
@@ -158,8 +161,12 @@ export class ClientReply implements Reply {
     // Held back for its inspector, nothing of the answer is out: there is a better end than a cut.
     if (!this.started && !this.#ended && this.#inspected !== undefined)
       return this.refuse(x.refuse(INCOMPLETE, 'its body ended before it could be checked'));
+    // Whole, it leaves nothing to cut once it is out.
+    if (this.#leaves) {
+      this.send();
+      if (this.#res.writableLength === 0) return;
+    }
     if (x.reason === '') x.reason = reason;
-    this.send();
     x.cut = this.started;
     const socket = this.#res.socket;
     if (x.req.httpVersionMinor === 0 && socket !== null) reset(socket);
@@ -197,6 +204,15 @@ export class ClientReply implements Reply {
       res.listenerCount('finish') > 1 ||
       res.listenerCount('close') > 1
     );
+  }
+
+  /** At the end of the round, where nobody above catches what is thrown, and others wait behind. */
+  leave(): void {
+    try {
+      this.send();
+    } catch (error) {
+      crash(this.#x, error, this.#settings.incidents);
+    }
   }
 
   /** Sends an answer that is complete, if it is not out yet. */
@@ -328,7 +344,7 @@ const NOBODY_WAITS = (): void => {};
 
 /** Answers that have begun in this round, and those that are complete with it. */
 const unflushed = new RoundsEnd<ClientReply>((reply) => reply.flush());
-const whole = new RoundsEnd<ClientReply>((reply) => reply.send());
+const whole = new RoundsEnd<ClientReply>((reply) => reply.leave());
 
 const UNREAD_BODY_BYTES = 65_536;
 

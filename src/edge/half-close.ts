@@ -18,6 +18,12 @@ function ask(socket: Socket, x: Exchange, bytesBefore: number): void {
     if (x.req.httpVersionMinor > 0) x.res.writeProcessing();
     return;
   }
-  // Nothing can be put into an answer. One that moves has its reader; silent ones are read by who stays connected both ways.
+  // What was answered in this round goes out at its end.
+  setImmediate(closeSilent, socket, x, bytesBefore);
+}
+
+/** Nothing can be put into an answer. One that moves has its reader; silent ones are read by who stays connected both ways. */
+function closeSilent(socket: Socket, x: Exchange, bytesBefore: number): void {
+  if (x.ended) return;
   if (socket.bytesWritten === bytesBefore && socket.writableLength === 0) socket.destroy();
 }
