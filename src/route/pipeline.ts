@@ -67,7 +67,8 @@ export class Pipeline implements Unwinding {
     pending
       .then((verdict) => {
         clearTimeout(timer);
-        if (late || x.ended) return;
+        // Answered by a drain, a reload or its own time, it may still wait to go out.
+        if (late || x.ended || x.reply.started) return;
         if (verdict === undefined) this.#gates(x, next);
         else this.#stop(x, verdict);
       })

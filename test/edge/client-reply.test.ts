@@ -1,55 +1,13 @@
 // Whole answers, which wait for the end of the round: what else happens in it.
 import assert from 'node:assert/strict';
-import { createServer, type ServerOptions } from 'node:http';
 import { test } from 'node:test';
-import { NO_BODY } from '../../src/edge/client-body.ts';
-import { ClientReply } from '../../src/edge/client-reply.ts';
 import { askWhetherLeft } from '../../src/edge/half-close.ts';
-import { Exchange } from '../../src/exchange/exchange.ts';
+import type { Exchange } from '../../src/exchange/exchange.ts';
 import { defineProblem } from '../../src/exchange/problem.ts';
-import type { CleanUp } from '../support/clean-up.ts';
-import { listenOnLoopback } from '../support/ports.ts';
+import { answering } from '../support/answering.ts';
 import { rawConnect } from '../support/raw.ts';
 
 const REFUSED = defineProblem('refused', 403, 'Refused', 'http_request_denied');
-
-interface Answering {
-  readonly port: number;
-  /** Those that have ended, in order. */
-  readonly ended: Exchange[];
-  /** What was thrown where nobody else catches it. */
-  readonly thrown: unknown[];
-}
-
-/** A server whose requests are answered by `answer`, each by a reply of its own. */
-async function answering(t: CleanUp, answer: (x: Exchange) => void, options: ServerOptions = {}): Promise<Answering> {
-  const ended: Exchange[] = [];
-  const thrown: unknown[] = [];
-  const settings = {
-    problemBase: 'urn:test:',
-    serverTiming: false,
-    draining: false,
-    incidents: (_x: Exchange, error: unknown) => `incident-${thrown.push(error)}`,
-  };
-  const server = createServer(options, (req, res) => {
-    const x = new Exchange(req, res, NO_BODY);
-    x.reply = new ClientReply(x, settings);
-    x.status = 200;
-    res.on('close', () => {
-      x.ended = true;
-      ended.push(x);
-    });
-    answer(x);
-  });
-  Object.assign(server, { httpAllowHalfOpen: true });
-  const port = await listenOnLoopback(server);
-  t.after(async () => {
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
-  });
-  return { port, ended, thrown };
-}
 
 for (const version of ['1.0', '1.1']) {
   test(`what ends an exchange of HTTP/${version} that is answered cuts nothing, and leaves its line as it is`, async (t) => {
