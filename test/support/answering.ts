@@ -1,5 +1,5 @@
 // A server with nothing of the gateway but its reply: for what happens to one answer within a round of the event loop.
-import { createServer, type ServerOptions } from 'node:http';
+import { createServer } from 'node:http';
 import { NO_BODY } from '../../src/edge/client-body.ts';
 import { ClientReply } from '../../src/edge/client-reply.ts';
 import { Exchange } from '../../src/exchange/exchange.ts';
@@ -15,11 +15,7 @@ export interface Answering {
 }
 
 /** A server whose requests are answered by `answer`, each by a reply of its own. */
-export async function answering(
-  t: CleanUp,
-  answer: (x: Exchange) => void,
-  options: ServerOptions = {},
-): Promise<Answering> {
+export async function answering(t: CleanUp, answer: (x: Exchange) => void): Promise<Answering> {
   const ended: Exchange[] = [];
   const thrown: unknown[] = [];
   const settings = {
@@ -28,7 +24,7 @@ export async function answering(
     draining: false,
     incidents: (_x: Exchange, error: unknown) => `incident-${thrown.push(error)}`,
   };
-  const server = createServer(options, (req, res) => {
+  const server = createServer((req, res) => {
     const x = new Exchange(req, res, NO_BODY);
     x.reply = new ClientReply(x, settings);
     x.status = 200;
