@@ -1,5 +1,5 @@
 // Writes the one answer of an exchange to the client's socket: an upstream's, streamed, or a problem of our own.
-import { OutgoingMessage, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ByteList } from '../exchange/byte-list.ts';
 import type { BodyInspector, Exchange } from '../exchange/exchange.ts';
@@ -9,6 +9,7 @@ import { RoundsEnd } from '../exchange/rounds-end.ts';
 import { crash, type IncidentLog } from '../route/crash.ts';
 import { lingerOnClose } from './linger.ts';
 import { problemDocument, proxyStatus } from './problem-document.ts';
+import { isWatched, isWrapped } from './watched.ts';
 
 const INCOMPLETE = defineProblem(
   'response.incomplete',
@@ -39,7 +40,7 @@ export class ClientReply implements Reply {
   /** The first bytes of the body: most bodies are complete with them, and then go out in one write with the head. */
   #held: string | Buffer | undefined = undefined;
   /** The answer is complete, and waits for the end of the round. */
-  #leaves = false;
+  #waits = false;
   /** Chunks an inspector wants to see; undefined when none does (any more). */
   #inspected: ByteList | undefined = undefined;
   #inspectedBytes = 0;
@@ -97,8 +98,7 @@ export class ClientReply implements Reply {
       this.#inspected = new ByteList();
       if (x.inspector.holds) return;
     }
-    this.#writeHead();
-    if (!bodyless) unflushed.add(this);
+    if (this.#writeHead() && !bodyless) unflushed.add(this);
   }
 
   write(chunk: Buffer): Written {
@@ -108,7 +108,7 @@ export class ClientReply implements Reply {
       return 'kept';
     if (!this.started) return 'kept';
     this.#x.bytesOut += chunk.length;
-    if (!this.#flushed && this.#held === undefined && chunk.length <= HELD_BYTES && !this.#wrapped) {
+    if (!this.#flushed && this.#held === undefined && chunk.length <= HELD_BYTES && !isWrapped(this.#res)) {
       this.#held = chunk;
       return 'kept';
     }
@@ -141,14 +141,14 @@ export class ClientReply implements Reply {
       const problem = x.inspector?.check(x, body);
       if (!this.started) {
         if (problem !== undefined) return this.refuse(problem);
-        this.#writeHead();
+        if (!this.#writeHead()) return;
         x.bytesOut += body.length;
         this.#held = body;
       }
     }
     if (trailers !== undefined && x.wantsTrailers && !this.#bodyless) this.#res.addTrailers(trailerPairs(trailers));
     if (this.#flushed) this.#res.end();
-    else this.#leave();
+    else this.#endSoon();
   }
 
   earlyHints(headers: readonly string[]): void {
@@ -162,8 +162,8 @@ export class ClientReply implements Reply {
     if (!this.started && !this.#ended && this.#inspected !== undefined)
       return this.refuse(x.refuse(INCOMPLETE, 'its body ended before it could be checked'));
     // Whole, it leaves nothing to cut once it is out.
-    if (this.#leaves) {
-      this.send();
+    if (this.#waits) {
+      this.#endNow();
       if (this.#res.writableLength === 0) return;
     }
     if (x.reason === '') x.reason = reason;
@@ -184,41 +184,28 @@ export class ClientReply implements Reply {
   }
 
   /**
-   * A whole answer goes out at the end of the round: the first write wakes its reader, and those behind it find theirs awake. Not so where more
-   * may happen in this round: what still comes of the request may break the connection, behind a 101 others write to it, and
-   * somebody else's code throws to whoever made the answer, and runs on behalf of its request.
+   * A whole answer goes out at the end of the round: the first write wakes its reader, and those behind it find theirs awake. Not so a 101,
+   * behind which others write to the socket, and what somebody else's code is told of: that throws to whoever made the answer, and runs on
+   * behalf of its request.
    */
-  #leave(): void {
-    const { body, upgrading } = this.#x;
-    this.#leaves = true;
-    if ((body.present && !body.complete) || upgrading || this.#isWatched) this.send();
+  #endSoon(): void {
+    this.#waits = true;
+    if (this.#x.upgrading || isWatched(this.#res)) this.#endNow();
     else whole.add(this);
   }
 
-  /** Somebody has put an `end` before Node's, or listens to how it goes. Node itself listens to `finish`, and the gateway to `close`. */
-  get #isWatched(): boolean {
-    const res = this.#res;
-    return (
-      res.end !== NODES_END ||
-      res.listenerCount('prefinish') > 0 ||
-      res.listenerCount('finish') > 1 ||
-      res.listenerCount('close') > 1
-    );
-  }
-
-  /** At the end of the round, where nobody above catches what is thrown, and others wait behind. */
-  leave(): void {
+  /** Nobody above catches what is thrown at the end of a round, and others wait behind. */
+  endOfRound(): void {
     try {
-      this.send();
+      this.#endNow();
     } catch (error) {
       crash(this.#x, error, this.#settings.incidents);
     }
   }
 
-  /** Sends an answer that is complete, if it is not out yet. */
-  send(): void {
-    if (!this.#leaves) return;
-    this.#leaves = false;
+  #endNow(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
     const held = this.#held;
     this.#held = undefined;
     if (held === undefined) this.#res.end();
@@ -235,21 +222,13 @@ export class ClientReply implements Reply {
   #send(chunk: Buffer): Written {
     const res = this.#res;
     const more = res.write(chunk);
-    if (this.#wrapped) return more ? 'kept' : 'full';
+    if (isWrapped(res)) return more ? 'kept' : 'full';
     if (more) return 'kept';
     // Node holds what is written back for the rest of the turn, lest there be more. It is the response that lets go, and not its
     // socket: what is left would then be counted piece by piece, found to be little, and no `drain` would ever follow.
     if (res.writableCorked > 0) res.uncork();
     if (res.writableLength > 0) return 'full';
     return this.#inspected === undefined ? 'gone' : 'kept';
-  }
-
-  /**
-   * Middleware, or what watches over all responses of the process, has put itself before the socket. It is to say of each piece whether it
-   * can take more, so none is held back for it.
-   */
-  get #wrapped(): boolean {
-    return this.#res.write !== NODES_WRITE;
   }
 
   /** False when the chunk is not to be written on: it is held, or the answer has been refused. */
@@ -266,7 +245,7 @@ export class ClientReply implements Reply {
       this.refuse(problem);
       return false;
     }
-    this.#writeHead();
+    if (!this.#writeHead()) return false;
     for (const held of inspected.pieces) this.write(held);
     return true;
   }
@@ -277,13 +256,13 @@ export class ClientReply implements Reply {
     x.unwinding?.onResponse(x);
     if (this.started) return;
     if (unreadBody(x)) this.#close();
-    this.#writeHead();
+    if (!this.#writeHead()) return;
     // A server may be told to throw at a body where there is none.
     if (x.method !== 'HEAD') {
       x.bytesOut += bytes;
       this.#held = body;
     }
-    this.#leave();
+    this.#endSoon();
   }
 
   #close(): void {
@@ -293,7 +272,8 @@ export class ClientReply implements Reply {
     lingerOnClose(this.#x.req.socket);
   }
 
-  #writeHead(): void {
+  /** False: it cannot be written, and another answer is out. */
+  #writeHead(): boolean {
     const x = this.#x;
     const headers = x.responseHeaders;
     headers.push('X-Request-Id', x.requestId);
@@ -304,8 +284,24 @@ export class ClientReply implements Reply {
     if (this.#res.hasHeader('set-cookie'))
       for (const cookie of ownCookies(this.#res)) headers.push('Set-Cookie', cookie);
     this.started = true;
+    try {
+      this.#res.writeHead(x.status, headers);
+    } catch (error) {
+      // After a status that has no body, Node would write none of another's either.
+      if (x.unwinding?.onUnwritable === undefined || isBodyless(x.status)) throw error;
+      this.started = false;
+      this.#forget(headers);
+      x.unwinding.onUnwritable(x, error);
+      return false;
+    }
     x.headAt = performance.now();
-    this.#res.writeHead(x.status, headers);
+    return true;
+  }
+
+  /** Of a head that could not be written, Node may have taken some. */
+  #forget(headers: readonly string[]): void {
+    this.#res.statusMessage = '';
+    for (let i = 0; i < headers.length; i += 2) this.#res.removeHeader(String(headers[i]));
   }
 }
 
@@ -315,6 +311,10 @@ export class ClientReply implements Reply {
  */
 function isRefusedUpgrade({ req, upgrading }: Exchange): boolean {
   return req.headers.upgrade !== undefined && !upgrading;
+}
+
+function isBodyless(status: number): boolean {
+  return status < 200 || status === 204 || status === 304;
 }
 
 function ownCookies(res: ServerResponse): readonly string[] {
@@ -334,17 +334,13 @@ function reset(socket: Socket): void {
   }
 }
 
-/** As they are before anybody who watches over all responses of the process puts others in their place. */
-const NODES_WRITE: unknown = Reflect.get(OutgoingMessage.prototype, 'write');
-const NODES_END: unknown = Reflect.get(OutgoingMessage.prototype, 'end');
-
 const HELD_BYTES = 16_384;
 
 const NOBODY_WAITS = (): void => {};
 
 /** Answers that have begun in this round, and those that are complete with it. */
 const unflushed = new RoundsEnd<ClientReply>((reply) => reply.flush());
-const whole = new RoundsEnd<ClientReply>((reply) => reply.leave());
+const whole = new RoundsEnd<ClientReply>((reply) => reply.endOfRound());
 
 const UNREAD_BODY_BYTES = 65_536;
 

@@ -48,6 +48,8 @@ export interface FailedCall {
 /** What unwinds when the head of an answer is known, and when the last byte is out: the policies that were entered. */
 export interface Unwinding {
   onResponse(x: Exchange): void;
+  /** The head that policies have made cannot be written: answers with an incident instead. Undefined once it was one. */
+  onUnwritable?: ((x: Exchange, error: unknown) => void) | undefined;
   onEnd(x: Exchange): void;
 }
 

@@ -8,7 +8,7 @@ import type { Problem } from './problem.ts';
 export type Written = 'gone' | 'kept' | 'full';
 
 export interface Reply {
-  /** The head is out: nothing about the answer can change any more. */
+  /** The answer is decided: nothing about its head can change any more. It may still wait for the end of the round. */
   readonly started: boolean;
   /** Answers with a problem (RFC 9457), or destroys the client's socket when an answer has already begun. */
   refuse(problem: Problem): void;

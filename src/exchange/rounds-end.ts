@@ -1,4 +1,8 @@
 // What need not be done at once is done when the event loop has looked at every socket: one immediate for all of it.
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** Of no request and no module: what is done for all is not done on behalf of the one that came first. */
+const onNobodysBehalf = AsyncLocalStorage.snapshot();
 
 /** Does the same to everything that comes in one round of the event loop, in order, when the round ends. */
 export class RoundsEnd<T> {
@@ -11,7 +15,7 @@ export class RoundsEnd<T> {
   }
 
   add(one: T): void {
-    if (this.#waiting.push(one) === 1) setImmediate(this.#end);
+    if (this.#waiting.push(one) === 1) onNobodysBehalf(setImmediate, this.#end);
   }
 
   readonly #end = (): void => {

@@ -90,10 +90,19 @@ export class Pipeline implements Unwinding {
     try {
       for (let i = x.entered - 1; i >= 0; i--) this.#policies[i]?.onResponse?.(x);
     } catch (error) {
-      // The answer is replaced by one of ours, which nobody changes any more.
-      x.unwinding = { onResponse: () => {}, onEnd: (ended) => this.onEnd(ended) };
-      crash(x, error, this.#incidents);
+      this.#replace(x, error);
     }
+  }
+
+  onUnwritable(x: Exchange, error: unknown): void {
+    x.answerHeaders = undefined;
+    this.#replace(x, error);
+  }
+
+  /** The answer is replaced by one of ours, which nobody changes any more. */
+  #replace(x: Exchange, error: unknown): void {
+    x.unwinding = { onResponse: () => {}, onEnd: (ended) => this.onEnd(ended) };
+    crash(x, error, this.#incidents);
   }
 
   onEnd(x: Exchange): void {
