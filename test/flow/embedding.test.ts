@@ -98,6 +98,16 @@ for (const event of ['prefinish', 'finish', 'close'] as const) {
   });
 }
 
+test('a whole answer that nobody watches waits for the others of its round', async (t) => {
+  const waiting: boolean[] = [];
+  const { url } = await embedGateway(t, routes('http://127.0.0.1:9'), ({ app }) => (request, response) => {
+    app(request, response);
+    waiting.push(response.headersSent && !response.writableEnded);
+  });
+  assert.equal((await rawRequest(t, Number(new URL(url).port), 'GET /no HTTP/1.1\r\nHost: a\r\n\r\n')).status, 404);
+  assert.deepEqual(waiting, [true]);
+});
+
 test('what a listener throws at the end of an answer ends neither the process nor another answer', async (t) => {
   const clients = await refusedTogether(t, ({ url }, response) => {
     if (url !== '/no/1') return;
