@@ -122,25 +122,27 @@ test('what a listener throws at the end of an answer ends neither the process no
   );
 });
 
-test('what is put before the end of every response after the gateway was loaded may throw, too', async (t) => {
+test('what is put before the end of every response after the gateway was loaded runs on behalf of its request', async (t) => {
   const { prototype } = OutgoingMessage;
   const end = Object.getOwnPropertyDescriptor(prototype, 'end');
   assert.ok(end);
   t.after(() => Object.defineProperty(prototype, 'end', end));
-  const clients = await refusedTogether(t, ({ url }) => {
-    if (url !== '/no/1') return;
-    prototype.end = function (this: OutgoingMessage, ...given: unknown[]) {
-      Reflect.apply(end.value, this, given);
-      if ('req' in this && this.req instanceof IncomingMessage && this.req.url === '/no/1')
-        throw new Error('not today');
-      return this;
-    };
-  });
-  const answers = await Promise.all(clients.map((client) => client.response()));
-  assert.deepEqual(
-    answers.map(({ status }) => status),
-    [404, 404],
+  const storage = new AsyncLocalStorage<string>();
+  const told: string[] = [];
+  const clients = await refusedTogether(
+    t,
+    ({ url }) => {
+      if (url !== '/no/1') return;
+      prototype.end = function (this: OutgoingMessage, ...given: unknown[]) {
+        if ('req' in this && this.req instanceof IncomingMessage)
+          told.push(`${this.req.url} for ${storage.getStore()}`);
+        return Reflect.apply(end.value, this, given);
+      };
+    },
+    (id, serve) => storage.run(id, serve),
   );
+  for (const client of clients) assert.equal((await client.response()).status, 404);
+  assert.deepEqual(new Set(told), new Set(['/no/1 for /no/1', '/no/2 for /no/2']));
 });
 
 test('a refused HEAD has no body to give a server that throws at one', async (t) => {
